@@ -43,7 +43,7 @@ func TestFaultyPositionOfAClockAheadIsRemoved(t *testing.T) {
 	c.shows("under its arrival", 2000)
 	r.correct("d", 1000, 2000) // a row of another time
 	c.shows("with another row marked", 2000)
-	x := fall("d", 1000)
+	x := correction("d", 1000)
 	x.Faulty = []Stamp{{base + 2000 + hour, base + 2000}}
 	r.correctAll(x)
 	c.shows("with its row marked", 1000)
@@ -84,7 +84,7 @@ func TestFaultyPositionsBeyondTheNamedOnesAreNotShown(t *testing.T) {
 		r.at("d", 2000+10*i)
 		named = append([]int64{2000 + 10*i}, named...)
 	}
-	x := fall("d", 1000, named[:MaxFaulty]...)
+	x := correction("d", 1000, named[:MaxFaulty]...)
 	r.correctAll(x)
 	c.shows("after the correction", 1000)
 	for _, ts := range named {

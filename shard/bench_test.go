@@ -11,7 +11,7 @@ import (
 
 // oneEvent returns a rig with one event of so many devices and subscribers.
 func oneEvent(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client, []codec.Position) {
-	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond, Deflate: newFlater})
+	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond, Deflate: newDeflater})
 	names := make([]string, devices)
 	positions := make([]codec.Position, devices)
 	for i := range names {

@@ -119,7 +119,7 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 	}{{"many devices", 6000, 20}, {"heavy devices", 150, 16000}} {
 		t.Run(of.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
-			r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+			r := newRig(t, Config{Shards: 1, Deflate: newDeflater})
 			w := r.core.workers[0]
 			ids := numbered("d", of.devices)
 			r.roster(map[string][]string{"e": ids, "q": {"quiet"}})
@@ -227,7 +227,7 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 			send(ids[0])
 			r.settle()
 			quiet.read()
-			want(t, "held", r.core.HeldBytes(), int64(0))
+			want(t, "bytes that are not released", r.core.HeldBytes(), int64(0))
 			for _, d := range w.devices {
 				if d.val.refs != 1 {
 					t.Fatalf("the value of %s has %d references at rest", d.id, d.val.refs)
@@ -246,10 +246,10 @@ func TestLargeSnapshotOmitsCorrectedPositions(t *testing.T) {
 		want   int64 // time of d0 after base, 0 if it is not there
 	}{
 		{"corrected", func(r *rig, ids []string) {
-			r.correctLater(fall(ids[0], 5, 10))
+			r.correctLater(correction(ids[0], 5, 10))
 		}, 5},
 		{"corrected, with nothing before", func(r *rig, ids []string) {
-			r.correctLater(fall(ids[0], 0, 10))
+			r.correctLater(correction(ids[0], 0, 10))
 		}, 0},
 		{"has left", func(r *rig, ids []string) { r.swap(map[string][]string{"e": ids[1:]}) }, 0},
 	} {

@@ -44,7 +44,7 @@ func (c *client) subscribe(event string, interval time.Duration) *Topic {
 	if t == nil {
 		var ok bool
 		if t, ok = c.r.core.Watch(event); !ok {
-			c.r.t.Fatalf("event %q is not there", event)
+			c.r.t.Fatalf("event %q does not exist", event)
 		}
 		c.held[event] = t
 	}

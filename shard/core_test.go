@@ -10,7 +10,7 @@ import (
 	"pitwall/codec"
 )
 
-// base is a device time close to the rig's wall clock.
+// base is the wall clock of a new rig, in ms. Tests use it as a device time.
 const base = 1_700_000_000_000
 
 func want(t *testing.T, what string, got, want any) {
@@ -20,7 +20,7 @@ func want(t *testing.T, what string, got, want any) {
 	}
 }
 
-func TestOneSubscriberGetsSnapshotThenLive(t *testing.T) {
+func TestSubscriberGetsSnapshotThenLive(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := newRig(t, Config{Shards: 1})
 		r.roster(map[string][]string{"e": {"a", "b"}})
@@ -38,7 +38,7 @@ func TestOneSubscriberGetsSnapshotThenLive(t *testing.T) {
 	}
 }
 
-func TestOrphanIsCountedAndRemembered(t *testing.T) {
+func TestOrphansAreCountedAndRemembered(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, MaxOrphans: 2})
 	r.roster(map[string][]string{"e": {"a"}})
 	for _, d := range []string{"x", "y", "z"} {
@@ -49,7 +49,7 @@ func TestOrphanIsCountedAndRemembered(t *testing.T) {
 	want(t, "orphan records", s.Orphans, uint64(3))
 	want(t, "orphans remembered", s.OrphanDevices, int64(2))
 
-	// One that is remembered brings its last value when it joins.
+	// An orphan that is remembered has its last value when it joins.
 	c := r.subscriber("e", false, 0)
 	r.roster(map[string][]string{"e": {"a", "x", "z"}})
 	r.pass(time.Second)
@@ -59,7 +59,7 @@ func TestOrphanIsCountedAndRemembered(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"z": base})
 }
 
-func TestDeviceInSeveralEvents(t *testing.T) {
+func TestDeviceIsShownInEachOfItsEvents(t *testing.T) {
 	r := newRig(t, Config{Shards: 2})
 	r.roster(map[string][]string{"e1": {"a"}, "e2": {"a", "b"}, "e3": {"b"}})
 	c := r.client(true)
@@ -75,7 +75,7 @@ func TestDeviceInSeveralEvents(t *testing.T) {
 	want(t, "e3", len(c.screen.seen["event:e3"]), 0)
 }
 
-func TestOrderRule(t *testing.T) {
+func TestDuplicateLateAndFaultyPositionsAreNotShown(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}})
 	c := r.subscriber("e", false, 0)
@@ -132,11 +132,11 @@ func TestQuietTopicSendsAtOnceAndBusyOncePerWindow(t *testing.T) {
 	r.pass(time.Millisecond)
 	r.settle()
 	c.read()
-	want(t, "writes at the next instant", c.writes, 2)
+	want(t, "writes after the next flush", c.writes, 2)
 	want(t, "screen", len(c.screen.seen["event:e"]), 6)
 }
 
-func TestUnsubscribedIsTheLastWord(t *testing.T) {
+func TestUnsubscribedIsTheLastFrame(t *testing.T) {
 	r := newRig(t, Config{Shards: 3})
 	r.roster(map[string][]string{"e": {"a", "b", "c", "d"}})
 	c := r.subscriber("e", false, 0)
@@ -144,7 +144,7 @@ func TestUnsubscribedIsTheLastWord(t *testing.T) {
 		r.send(d, base)
 	}
 	c.unsubscribe("e")
-	r.turn(1) // the shards come in any order
+	r.turn(1) // the shards have their turns in any order
 	r.turn(0)
 	r.turn(2)
 	r.send("a", base+1)
@@ -154,7 +154,7 @@ func TestUnsubscribedIsTheLastWord(t *testing.T) {
 	want(t, "last", c.screen.log[len(c.screen.log)-1], "event:e unsubscribed")
 }
 
-func TestRosterFrameComesBeforeTheValueOfWhoJoins(t *testing.T) {
+func TestRosterFrameComesBeforeThePositionOfAJoiner(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}, "f": {"b"}})
 	c := r.client(true)
@@ -179,7 +179,7 @@ func TestTopicLivesWhileItIsWatched(t *testing.T) {
 	r.settle()
 	r.roster(map[string][]string{})
 	if _, ok := r.core.Watch("e"); ok {
-		t.Fatal("an event that is gone can be watched anew")
+		t.Fatal("an event that does not exist can be watched")
 	}
 	r.roster(map[string][]string{"e": {"a"}})
 	r.send("a", base)
@@ -193,11 +193,11 @@ func TestTopicLivesWhileItIsWatched(t *testing.T) {
 	r.roster(map[string][]string{"e": {}})
 	after, _ := r.core.Watch("e")
 	if after == before {
-		t.Fatal("a topic that nobody watched and no event had was kept")
+		t.Fatal("a topic of no event was kept, although nobody watches it")
 	}
 }
 
-func TestIntervalSendsTheNewestOnce(t *testing.T) {
+func TestTicksSendTheNewestPositionOnce(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a", "b"}})
 	r.send("a", base)
@@ -246,7 +246,7 @@ func TestLaggedConnectionGetsWhatChanged(t *testing.T) {
 	}
 	r.readUntilRecovered(slow)
 	fast.read()
-	want(t, "slow screen", slow.screen.seen, fast.screen.seen)
+	want(t, "the slow client's screen", slow.screen.seen, fast.screen.seen)
 	f := slow.screen.all[len(slow.screen.all)-2]
 	want(t, "reason", f.Reason, "lagged")
 	want(t, "conflated", f.Conflated, uint64(19)) // the 20th is still pending
@@ -265,9 +265,9 @@ func TestLaggedConnectionGetsWhatChanged(t *testing.T) {
 	want(t, "live again", slow.screen.log[len(slow.screen.log)-1], "event:e a@1700000001000")
 }
 
-// lagging is a rig with one shard whose one connection, to event e with devices
-// a and b, has lagged.
-func lagging(t *testing.T) (*rig, *client) {
+// laggedRig returns a rig with one shard and one connection, which has lagged. It is
+// subscribed to event e with devices a and b.
+func laggedRig(t *testing.T) (*rig, *client) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 2})
 	r.roster(map[string][]string{"e": {"a", "b"}})
 	c := r.subscriber("e", false, 0)
@@ -284,8 +284,8 @@ func lagging(t *testing.T) (*rig, *client) {
 	return r, c
 }
 
-// readUntilRecovered has c, which has lagged, read its queue, then what the recovery
-// sends, then what was pending meanwhile.
+// readUntilRecovered makes c, which has lagged, read its queue, then what the recovery
+// sends, then what was pending at that time.
 func (r *rig) readUntilRecovered(c *client) {
 	c.read()
 	r.settle()
@@ -295,8 +295,8 @@ func (r *rig) readUntilRecovered(c *client) {
 	c.read()
 }
 
-func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
-	r, c := lagging(t)
+func TestLaggedConnectionGetsTheRoster(t *testing.T) {
+	r, c := laggedRig(t)
 	r.roster(map[string][]string{"e": {"a"}})
 	r.pass(100 * time.Millisecond)
 	r.settle()
@@ -306,10 +306,10 @@ func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
 }
 
-// When a connection recovers, a device's last position and then its removal are
-// pending. The roster frame of the recovery does not include that removal.
-func TestRecoveryDoesNotTellTheRosterThatIsPending(t *testing.T) {
-	r, c := lagging(t)
+// When a connection recovers, a device's last position and then its removal are pending.
+// The roster frame of the recovery does not include that removal.
+func TestRecoveryOmitsThePendingRosterChange(t *testing.T) {
+	r, c := laggedRig(t)
 	r.send("b", base+10)
 	r.settle()
 	r.roster(map[string][]string{"e": {"a"}})

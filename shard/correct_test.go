@@ -8,9 +8,10 @@ import (
 	"pitwall/codec"
 )
 
-// fall is a correction: a device's last good position is from base+good (0:
-// there is none), the faulty ones after it, newest first, from base+faulty.
-func fall(device string, good int64, faulty ...int64) Correction {
+// correction returns a correction of a device. Its last good position has the time
+// base+good (0: it has none). The faulty ones after it have the times base+faulty, newest
+// first.
+func correction(device string, good int64, faulty ...int64) Correction {
 	x := Correction{Device: device}
 	for _, ts := range faulty {
 		x.Faulty = append(x.Faulty, Stamp{base + ts, base + ts})
@@ -21,13 +22,13 @@ func fall(device string, good int64, faulty ...int64) Correction {
 	return x
 }
 
-// correct has a device fall back: see fall.
+// correct applies a correction: see correction.
 func (r *rig) correct(device string, good int64, faulty ...int64) {
 	r.t.Helper()
-	r.correctAll(fall(device, good, faulty...))
+	r.correctAll(correction(device, good, faulty...))
 }
 
-// correctAll has some devices fall back together, in this order.
+// correctAll applies some corrections with one command, in this order.
 func (r *rig) correctAll(list ...Correction) {
 	r.t.Helper()
 	r.correctLater(list...)
@@ -42,7 +43,7 @@ func (r *rig) correctLater(list ...Correction) {
 	}
 }
 
-// at sends positions of a device and lets them be flushed.
+// at sends positions of a device, and waits for the flush after each.
 func (r *rig) at(device string, times ...int64) {
 	r.t.Helper()
 	for _, ts := range times {
@@ -53,21 +54,21 @@ func (r *rig) at(device string, times ...int64) {
 	}
 }
 
-// shows reads and compares what a spectator sees of device d, 0 for nothing.
+// shows reads, and compares the time after base at which d is shown, 0 for not at all.
 func (c *client) shows(when string, want int64) {
 	c.r.t.Helper()
 	c.read()
 	got, ok := c.screen.seen["event:e"]["d"]
 	if want == 0 {
 		if ok {
-			c.r.t.Errorf("%s: shows the point of %d, want none; log %v", when, got-base, c.screen.log)
+			c.r.t.Errorf("%s: shows the position of %d, want none; log %v", when, got-base, c.screen.log)
 		}
 	} else if got != base+want {
-		c.r.t.Errorf("%s: shows the point of %d, want %d; log %v", when, got-base, want, c.screen.log)
+		c.r.t.Errorf("%s: shows the position of %d, want %d; log %v", when, got-base, want, c.screen.log)
 	}
 }
 
-// count counts frames of a reason.
+// count counts the snapshot frames with a reason.
 func (c *client) count(reason string) (n int) {
 	for _, f := range c.screen.all {
 		if f.Type == "snapshot" && f.Reason == reason {
@@ -83,7 +84,7 @@ func correctRig(t *testing.T, cfg Config) *rig {
 	return r
 }
 
-func TestCorrectFallsBackAndGoesOn(t *testing.T) {
+func TestCorrectionShowsTheGoodPositionAndThenNewerOnes(t *testing.T) {
 	r := correctRig(t, Config{})
 	all := map[string]*client{"plain": r.client(false), "batch": r.client(true), "interval": r.client(false)}
 	for name, c := range all {
@@ -107,10 +108,10 @@ func TestCorrectFallsBackAndGoesOn(t *testing.T) {
 			t.Errorf("%s got %d corrected frames, want 1; log %v", name, n, c.screen.log)
 		}
 	}
-	r.at("d", 2500) // older than the faulty point, newer than the good one
-	r.at("d", 4000) // the faulty point again: the stream was read again
+	r.at("d", 2500) // older than the faulty position, newer than the good one
+	r.at("d", 4000) // the faulty position: the stream was read again
 	for name, c := range all {
-		c.shows(name+" after a point in between", 2500)
+		c.shows(name+" after a position in between", 2500)
 	}
 	r.at("d", 5000)
 	for name, c := range all {
@@ -122,9 +123,9 @@ func TestCorrectFallsBackAndGoesOn(t *testing.T) {
 	}
 }
 
-// The archive may be ahead: a trigger that judges positions as they are stored
-// marks one that the shard has still to take in.
-func TestCorrectionAheadOfItsPosition(t *testing.T) {
+// The archive may be ahead: a database trigger can mark a position that the shard has not
+// applied yet.
+func TestCorrectionBeforeItsPositionIsRemembered(t *testing.T) {
 	for name, good := range map[string]int64{"after a good one": 1000, "of a device without any": 0} {
 		t.Run(name, func(t *testing.T) {
 			r := correctRig(t, Config{})
@@ -139,17 +140,17 @@ func TestCorrectionAheadOfItsPosition(t *testing.T) {
 			}
 			r.correct("d", good, 2000)
 			r.at("d", 2000)
-			c.shows("after the faulty point", good)
+			c.shows("after the faulty position", good)
 			r.at("d", 3000)
 			c.shows("in the end", 3000)
 			if n := r.core.Stats().Faulty; n != 1 {
-				t.Errorf("%d positions were turned away as faulty, want 1", n)
+				t.Errorf("%d positions were refused as faulty, want 1", n)
 			}
 		})
 	}
 }
 
-func TestCorrectWithoutAGoodPosition(t *testing.T) {
+func TestCorrectionWithoutAGoodPositionRemovesTheDot(t *testing.T) {
 	r := correctRig(t, Config{})
 	live, slow := r.client(false), r.client(false)
 	live.subscribe("e", 0)
@@ -174,28 +175,28 @@ func TestCorrectWithoutAGoodPosition(t *testing.T) {
 	r.pass(5 * time.Second)
 	r.settle()
 	for _, c := range []*client{live, slow, late} {
-		c.shows("the next point", 500)
+		c.shows("the next position", 500)
 	}
 }
 
-func TestCorrectLeavesNewerPointsAlone(t *testing.T) {
+func TestCorrectionKeepsNewerPositions(t *testing.T) {
 	r := correctRig(t, Config{})
 	c := r.subscriber("e", false, 0)
 	r.at("d", 1000, 2000, 3000)
-	r.correct("d", 1000, 2000)     // 3000 is good, the table has not heard of it
-	r.correct("d", 3000)           // all is as it was
-	r.correct("unknown", 1000, 10) // of no device of ours
-	c.shows("a good point after the faulty one", 3000)
-	r.correct("d", 4000) // a mark was taken back
+	r.correct("d", 1000, 2000)     // 3000 is good, and not in the table yet
+	r.correct("d", 3000)           // nothing changes
+	r.correct("unknown", 1000, 10) // of a device that is in no event
+	c.shows("a good position after the faulty one", 3000)
+	r.correct("d", 4000) // a mark was removed
 	r.pass(time.Second)
 	r.settle()
-	c.shows("a newer good point", 4000)
+	c.shows("a newer good position", 4000)
 	if n := c.count("corrected"); n != 0 {
 		t.Errorf("%d corrected frames, want none; log %v", n, c.screen.log)
 	}
 }
 
-func TestCorrectWithNobodyWatching(t *testing.T) {
+func TestCorrectionWithoutSubscribersIsInTheNextSnapshot(t *testing.T) {
 	r := correctRig(t, Config{})
 	r.at("d", 1000, 2000)
 	r.correct("d", 1000, 2000)
@@ -205,16 +206,16 @@ func TestCorrectWithNobodyWatching(t *testing.T) {
 	}
 }
 
-// TestCorrectReachesThoseWhoLag corrects while a connection is full: what it gets
-// afterwards includes the correction, marked as such.
-func TestCorrectReachesThoseWhoLag(t *testing.T) {
+// A device is corrected while the queue of a connection is full. What the connection gets
+// later includes the correction, in a corrected frame.
+func TestCorrectionReachesLaggedConnections(t *testing.T) {
 	for _, interval := range []time.Duration{0, 250 * time.Millisecond} {
 		for _, good := range []int64{0, 1000} {
 			r := correctRig(t, Config{RingSlots: 4})
 			c := r.subscriber("e", false, interval)
 			r.at("d", 1000, 5000)
 			c.shows("before", 5000)
-			for ts := range int64(20) { // nobody reads: the ring fills
+			for ts := range int64(20) { // the ring becomes full
 				r.at("other", 6000+ts)
 			}
 			r.correct("d", good, 5000)
@@ -228,7 +229,7 @@ func TestCorrectReachesThoseWhoLag(t *testing.T) {
 			r.settle()
 			c.shows("afterwards", good)
 			r.at("d", 4000)
-			c.shows("a point between", 4000)
+			c.shows("a position in between", 4000)
 		}
 	}
 }
@@ -236,13 +237,13 @@ func TestCorrectReachesThoseWhoLag(t *testing.T) {
 func TestCorrectEndsWithTheContext(t *testing.T) {
 	r := correctRig(t, Config{})
 	if err := r.core.Correct(endedContext, nil); err == nil {
-		t.Error("no error though no shard runs")
+		t.Error("no error, although no shard runs")
 	}
 }
 
-// TestTickTellsNoCorrectionTwice: a newer point is pending when an interval ticks. The
-// point before it was sent as a correction already.
-func TestTickTellsNoCorrectionTwice(t *testing.T) {
+// A newer position is pending when an interval ticks. The position before it has been sent
+// as a correction already, and the tick does not send it again.
+func TestTickSendsNoCorrectionTwice(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := correctRig(t, Config{})
 		c := r.subscriber("e", batch, Intervals[0])
@@ -261,21 +262,20 @@ func TestTickTellsNoCorrectionTwice(t *testing.T) {
 	}
 }
 
-// lagging returns a spectator that shows d's faulty point of 5000 and reads nothing
-// after it.
-func (r *rig) lagging() *client {
+// laggedClient returns a client that has lagged and shows d's faulty position of 5000.
+func (r *rig) laggedClient() *client {
 	r.t.Helper()
 	c := r.subscriber("e", false, 0)
 	r.at("d", 1000, 5000)
 	c.shows("before", 5000)
-	for ts := range int64(20) { // the ring fills
+	for ts := range int64(20) { // the ring becomes full
 		r.at("other", 6000+ts)
 	}
 	return c
 }
 
-// recovers has c read on, and compares what it shows of d then.
-func (c *client) recovers(want int64) {
+// showsAfterRecovery makes c recover, and compares the time after base at which d is shown.
+func (c *client) showsAfterRecovery(want int64) {
 	c.r.t.Helper()
 	c.read()
 	c.r.settle()
@@ -284,13 +284,12 @@ func (c *client) recovers(want int64) {
 	c.shows("afterwards", want)
 }
 
-// TestRecoveryTellsACorrectionUnderANewerPoint has the first point after a
-// correction come before the recovery of those who lag: they still show the
-// faulty one, which is newer.
-func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
+// The first position after a correction comes before a lagged connection recovers. The
+// connection still shows the faulty position, which is newer.
+func TestRecoveryAfterACorrectionGoesBackInTime(t *testing.T) {
 	for _, sealed := range []bool{false, true} {
 		r := correctRig(t, Config{RingSlots: 4})
-		c := r.lagging()
+		c := r.laggedClient()
 		r.correct("d", 1000, 5000)
 		r.send("d", base+4000)
 		r.settle()
@@ -298,20 +297,19 @@ func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
 			r.pass(time.Second)
 			r.settle()
 		}
-		c.recovers(4000)
+		c.showsAfterRecovery(4000)
 	}
 }
 
-// TestRecoveryTellsARejoinAsSuch has a device leave, be corrected and join
-// again while a connection lags, which shows the faulty point: newer than what
-// comes.
-func TestRecoveryTellsARejoinAsSuch(t *testing.T) {
+// A device leaves, is corrected and joins again while a connection lags, which shows the
+// faulty position. That is newer than the one that comes.
+func TestRecoveryAfterACorrectionAndARejoinGoesBackInTime(t *testing.T) {
 	r := correctRig(t, Config{RingSlots: 4})
-	c := r.lagging()
+	c := r.laggedClient()
 	r.roster(map[string][]string{"e": {"other"}, "f": {"d"}})
 	r.correct("d", 1000, 5000)
 	r.roster(map[string][]string{"e": {"d", "other"}, "f": {"d"}})
 	r.pass(time.Second)
 	r.settle()
-	c.recovers(1000)
+	c.showsAfterRecovery(1000)
 }

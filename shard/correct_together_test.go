@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Two devices are corrected in one command. A connection with an interval has
-// had the tick after that when it lags, with the announcement still in its
-// queue: it must be told of both again.
-func TestCorrectionsOfSeveralDevicesAreAllToldAgain(t *testing.T) {
+// Three devices are corrected by one command. A connection with an interval lags after the
+// next tick, while the corrections are still in its queue. Its recovery must send all of
+// them again.
+func TestRecoverySendsAllCorrectionsAgain(t *testing.T) {
 	for _, gone := range []bool{false, true} { // b has no good position
 		r := newRig(t, Config{Shards: 1})
 		r.roster(map[string][]string{"e": {"a", "b", "c"}})
@@ -24,12 +24,12 @@ func TestCorrectionsOfSeveralDevicesAreAllToldAgain(t *testing.T) {
 		r.pass(time.Second)
 		r.settle()
 		c.read()
-		b, shown := fall("b", 1000, 2000), map[string]int64{"a": base + 1000, "b": base + 1000, "c": base + 1000}
+		b, shown := correction("b", 1000, 2000), map[string]int64{"a": base + 1000, "b": base + 1000, "c": base + 1000}
 		if gone {
 			b.Good = nil
 			delete(shown, "b")
 		}
-		r.correctAll(fall("a", 1000, 2000), b, fall("c", 1000, 2000))
+		r.correctAll(correction("a", 1000, 2000), b, correction("c", 1000, 2000))
 		r.pass(time.Second) // a tick, which has nothing to send
 		r.settle()
 		c.conn.markLagged()
@@ -42,13 +42,12 @@ func TestCorrectionsOfSeveralDevicesAreAllToldAgain(t *testing.T) {
 	}
 }
 
-// A lagging connection misses a correction. The device sends once more, which
-// is older than what the connection shows, and leaves, or leaves and joins
-// again, all before the next seal.
-func TestMissedCorrectionOfALeaver(t *testing.T) {
+// A lagged connection misses a correction. The device sends a position that is older than
+// the one on the screen, and leaves, or leaves and joins again, all before the next seal.
+func TestRecoveryAfterACorrectionAndALeave(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		r := correctRig(t, Config{RingSlots: 4})
-		c := r.lagging()
+		c := r.laggedClient()
 		r.correct("d", 1000, 5000)
 		r.send("d", base+4000)
 		r.settle()
@@ -58,13 +57,13 @@ func TestMissedCorrectionOfALeaver(t *testing.T) {
 			r.roster(map[string][]string{"e": {"d", "other"}, "f": {"d"}})
 			at = 4000
 		}
-		c.recovers(at) // its screen fails the test if d goes back
+		c.showsAfterRecovery(at) // the screen fails the test if d goes back in time
 	}
 }
 
-// A device leaves while a position of it is pending. A new subscriber must not be shown
-// that position, and must miss nothing of the other devices.
-func TestNewSubscriberIsNotShownALeaver(t *testing.T) {
+// A device leaves while a position of it is pending. A new subscriber must not get that
+// position, and must get all positions of the other devices.
+func TestNewSubscriberIsNotShownADeviceThatLeft(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := newRig(t, Config{Shards: 1})
 		r.roster(map[string][]string{"e": {"a", "b"}})

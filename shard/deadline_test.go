@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestTimerHeapAgainstAList plays random sets, moves and stops against a plain list:
-// first is always one of the earliest, and every deadline knows its place.
-func TestTimerHeapAgainstAList(t *testing.T) {
+// TestTimerHeapMatchesAList sets, moves and stops random deadlines, and compares with a
+// list: first is one of the earliest, and every deadline knows its position.
+func TestTimerHeapMatchesAList(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		var h timerHeap
@@ -30,7 +30,7 @@ func TestTimerHeapAgainstAList(t *testing.T) {
 				set++
 				earliest = min(earliest, d.at)
 				if h.list[d.pos] != d {
-					t.Fatalf("seed %d, step %d: a deadline is not at its place %d", seed, i, d.pos)
+					t.Fatalf("seed %d, step %d: a deadline is not at its position %d", seed, i, d.pos)
 				}
 			}
 			if len(h.list) != set {

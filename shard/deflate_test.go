@@ -13,24 +13,24 @@ import (
 	"pitwall/codec"
 )
 
-// flater is a Deflater on the library that the live server uses too.
-type flater struct {
+// deflater is a Deflater that uses the same library as the live server.
+type deflater struct {
 	w   *flate.Writer
 	out []byte
 }
 
-func newFlater() Deflater {
-	f := &flater{}
+func newDeflater() Deflater {
+	f := &deflater{}
 	f.w, _ = flate.NewWriter(nil, 1) // fails for a level out of range only
 	return f
 }
 
-func (f *flater) Write(p []byte) (int, error) {
+func (f *deflater) Write(p []byte) (int, error) {
 	f.out = append(f.out, p...)
 	return len(p), nil
 }
 
-func (f *flater) Append(dst, src []byte) []byte {
+func (f *deflater) Append(dst, src []byte) []byte {
 	f.out = dst
 	f.w.Reset(f)
 	_, _ = f.w.Write(src)
@@ -38,15 +38,14 @@ func (f *flater) Append(dst, src []byte) []byte {
 	return f.out[:len(f.out)-4]
 }
 
-// plain takes a frame that a client is sent and returns it as if it had never
-// been compressed, checking what RFC 7692 asks for.
+// plain returns a frame as it was before compression. It checks the rules of RFC 7692.
 func (c *client) plain(frame []byte) []byte {
 	c.r.t.Helper()
 	if frame[0]&0x40 == 0 {
 		return frame
 	}
 	if !c.conn.compresses {
-		c.r.t.Fatal("a compressed frame for a connection that has not agreed")
+		c.r.t.Fatal("a compressed frame for a connection without compression")
 	}
 	c.deflated++
 	tail := "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
@@ -57,13 +56,14 @@ func (c *client) plain(frame []byte) []byte {
 	return codec.AppendTextFrame(nil, text)
 }
 
+// deflating returns a client with compression.
 func (r *rig) deflating() *client {
 	c := r.client(true)
 	c.conn.AcceptDeflate()
 	return c
 }
 
-// trackers returns n ids of devices.
+// trackers returns n ids of devices, all of one length.
 func trackers(n int) (names []string) {
 	for i := range n {
 		names = append(names, fmt.Sprintf("tracker-%04d", i))
@@ -71,9 +71,9 @@ func trackers(n int) (names []string) {
 	return names
 }
 
-// compressing is a core that compresses, with an event of n devices that are shown.
+// compressing returns a rig that compresses, with an event of n devices with positions.
 func compressing(t *testing.T, shards, n int) (r *rig, names []string) {
-	r = newRig(t, Config{Shards: shards, Deflate: newFlater})
+	r = newRig(t, Config{Shards: shards, Deflate: newDeflater})
 	names = trackers(n)
 	r.roster(map[string][]string{"e": names})
 	r.sendAll(names, base)
@@ -81,7 +81,7 @@ func compressing(t *testing.T, shards, n int) (r *rig, names []string) {
 	return r, names
 }
 
-// sendAll takes in one position of each device.
+// sendAll sends one position of each device and gives its shard a turn.
 func (r *rig) sendAll(names []string, ts int64) {
 	r.t.Helper()
 	for _, d := range names {
@@ -90,7 +90,7 @@ func (r *rig) sendAll(names []string, ts int64) {
 	}
 }
 
-func TestCompressedSpectatorsSeeTheSame(t *testing.T) {
+func TestCompressedClientsSeeTheSame(t *testing.T) {
 	r, names := compressing(t, 2, 60)
 	clients := []*client{r.client(false), r.client(true), r.deflating()}
 	for _, c := range clients {
@@ -113,8 +113,8 @@ func TestCompressedSpectatorsSeeTheSame(t *testing.T) {
 	for _, c := range clients[1:] {
 		want(t, "screen", c.screen.seen, clients[0].screen.seen)
 	}
-	// Per shard a snapshot and five flushes; one of these is two frames with
-	// the roster's between them.
+	// A snapshot and five flushes from each shard. In one flush of one shard, a roster frame
+	// stands between two frames.
 	want(t, "log", clients[2].screen.log, clients[1].screen.log)
 	want(t, "compressed frames", []int{clients[0].deflated, clients[1].deflated, clients[2].deflated}, []int{0, 0, 13})
 	s := r.core.Stats()
@@ -123,9 +123,9 @@ func TestCompressedSpectatorsSeeTheSame(t *testing.T) {
 	}
 }
 
-// Two connections that have agreed get the same bytes, compressed once.
-func TestCompressedOnce(t *testing.T) {
-	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+// Two connections with compression get the same chunk.
+func TestFlushIsCompressedOnce(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newDeflater})
 	names := trackers(30)
 	r.roster(map[string][]string{"e": names})
 	a, b := r.deflating(), r.deflating()
@@ -141,7 +141,7 @@ func TestCompressedOnce(t *testing.T) {
 	r.settle()
 	for x, y := a.conn.consumer().Take(), b.conn.consumer().Take(); x != nil || y != nil; x, y = a.conn.consumer().Take(), b.conn.consumer().Take() {
 		if x != y {
-			t.Fatal("two connections of one shape have different chunks")
+			t.Fatal("two connections with the same encoding get different chunks")
 		}
 		if x.Len() >= minCompress {
 			want(t, "RSV1", x.Body()[0], byte(0xc1))
@@ -150,7 +150,7 @@ func TestCompressedOnce(t *testing.T) {
 }
 
 func TestShortFramesAreNotCompressed(t *testing.T) {
-	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+	r := newRig(t, Config{Shards: 1, Deflate: newDeflater})
 	names := trackers(2)
 	r.roster(map[string][]string{"e": names})
 	c, other := r.deflating(), r.client(true)
@@ -164,7 +164,7 @@ func TestShortFramesAreNotCompressed(t *testing.T) {
 	other.read()
 	want(t, "compressed frames", c.deflated, 0)
 	want(t, "log", c.screen.log, other.screen.log)
-	want(t, "held at rest", r.core.Stats().Held, int64(0))
+	want(t, "bytes that are not released at rest", r.core.Stats().Held, int64(0))
 }
 
 // A frame that compression makes longer is sent uncompressed.
@@ -179,13 +179,13 @@ func TestFramesThatGrowAreNotCompressed(t *testing.T) {
 	}
 	ch = &Chunk{body: frame}
 	if w.compressBody(ch) != ch || w.compressedFrames(ch) != ch {
-		t.Error("a body that has grown is used")
+		t.Error("a longer body is used")
 	}
-	want(t, "counted", w.count, counts{})
+	want(t, "counts", w.count, counts{})
 }
 
-// A snapshot that compression makes longer is tried once, however many subscribe.
-func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
+// If compression makes a snapshot longer, it is tried once for all subscribers.
+func TestSnapshotsThatGrowAreCompressedOnce(t *testing.T) {
 	tries := 0
 	r := newRig(t, Config{Shards: 1, Deflate: func() Deflater { return &counting{tries: &tries} }})
 	names := trackers(40)
@@ -196,13 +196,13 @@ func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
 	for range 3 {
 		ch := w.body(p, bodyKey{kind: bodyCompressedSnapshot})
 		if ch.compressed || !bytes.Equal(ch.body, w.body(p, bodyKey{kind: bodySnapshot}).body) {
-			t.Error("a body that has grown is used")
+			t.Error("a longer body is used")
 		}
 	}
 	want(t, "tries", tries, 1)
 }
 
-// counting is growing, with how often.
+// counting is a growing Deflater that counts its calls.
 type counting struct {
 	growing
 	tries *int
@@ -213,7 +213,8 @@ func (c *counting) Append(dst, src []byte) []byte {
 	return c.growing.Append(dst, src)
 }
 
-// growing is a Deflater that writes stored blocks with an empty one in front.
+// growing is a Deflater whose output is longer than its input: stored blocks, the first of
+// them empty.
 type growing struct{}
 
 func (growing) Append(dst, src []byte) []byte {
@@ -223,13 +224,13 @@ func (growing) Append(dst, src []byte) []byte {
 	return append(append(dst, src...), 0)
 }
 
-// Connections that get position frames have compressed snapshots, and intervals work
-// for both encodings.
+// A connection that gets single position frames has compressed snapshots too. Intervals
+// work with both encodings.
 func TestCompressedSnapshotsAndIntervals(t *testing.T) {
 	r, names := compressing(t, 1, 40)
-	plain, batch, witness := r.client(false), r.deflating(), r.client(true)
+	plain, batch, uncompressed := r.client(false), r.deflating(), r.client(true)
 	plain.conn.AcceptDeflate()
-	for _, c := range []*client{plain, batch, witness} {
+	for _, c := range []*client{plain, batch, uncompressed} {
 		c.subscribe("e", time.Second)
 	}
 	r.settle()
@@ -238,16 +239,16 @@ func TestCompressedSnapshotsAndIntervals(t *testing.T) {
 		r.sendAll(names, base+1+i)
 		r.settle()
 	}
-	for _, c := range []*client{plain, batch, witness} {
+	for _, c := range []*client{plain, batch, uncompressed} {
 		c.read()
 	}
-	want(t, "screens", []any{plain.screen.seen, batch.screen.seen}, []any{witness.screen.seen, witness.screen.seen})
+	want(t, "screens", []any{plain.screen.seen, batch.screen.seen}, []any{uncompressed.screen.seen, uncompressed.screen.seen})
 	want(t, "compressed for position frames", plain.deflated, 1)
 	want(t, "compressed for positions frames", batch.deflated, 4)
 }
 
-func TestCompressedLaggedSnapshot(t *testing.T) {
-	r := newRig(t, Config{Shards: 2, RingSlots: 4, Deflate: newFlater})
+func TestLaggedSnapshotsAreCompressed(t *testing.T) {
+	r := newRig(t, Config{Shards: 2, RingSlots: 4, Deflate: newDeflater})
 	names := trackers(80)
 	r.roster(map[string][]string{"e": names})
 	slow, fast := r.deflating(), r.client(true)
@@ -278,13 +279,13 @@ func TestCompressedLaggedSnapshot(t *testing.T) {
 		}
 	}
 	if conflated == 0 {
-		t.Error("the lagged snapshots do not tell what was left out")
+		t.Error("the lagged snapshots do not have the number of updates left out")
 	}
 }
 
-// Where the name is too long for a stored block, the snapshot is sent uncompressed.
-func TestSnapshotOfAVeryLongName(t *testing.T) {
-	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+// If the name is too long for a stored block, the snapshot is sent uncompressed.
+func TestSnapshotOfAVeryLongNameIsNotCompressed(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newDeflater})
 	names := trackers(40)
 	for _, n := range []int{codec.MaxDeflatedName - len("event:"), codec.MaxDeflatedName, 70000} {
 		event := strings.Repeat("\x01", n)
@@ -300,10 +301,10 @@ func TestSnapshotOfAVeryLongName(t *testing.T) {
 	}
 }
 
-func TestFrameEndOfCompressedFrames(t *testing.T) {
+func TestFrameEndFindsCompressedFrames(t *testing.T) {
 	w := &worker{core: new(Core)}
 	w.deflate.pool.memory = &w.core.memory
-	w.deflate.Deflater = newFlater()
+	w.deflate.Deflater = newDeflater()
 	long := codec.AppendTextFrame(nil, []byte(strings.Repeat("position ", 2000)))
 	noise := codec.AppendTextFrame(nil, []byte(strings.Repeat("ab", 200)))
 	ch := &Chunk{shard: &topicShard{}, records: 9, rosterMarks: []rosterMark{{len(long), 5}}}

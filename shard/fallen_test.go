@@ -14,7 +14,7 @@ const (
 	years  = 1024 * 7 * 24 * hour // a rollover of the GPS week
 )
 
-// run publishes a position a second under a clock that is off by so much.
+// run publishes a position a second. The device's clock is off by a number of ms.
 func (x *tracked) run(seconds int, off int64) {
 	for range seconds {
 		x.arrive(x.wall+off, x.wall)
@@ -22,19 +22,19 @@ func (x *tracked) run(seconds int, off int64) {
 	}
 }
 
-// behind is how many positions the screen is behind.
+// behind returns by how many positions the screen is behind the device.
 func (x *tracked) behind() int {
 	number, _ := x.last()
 	return int(x.number - number)
 }
 
-// A clock that falls back and ticks on is found out within two minutes, told, and
-// followed until it is right again.
-func TestClockFallsBack(t *testing.T) {
+// A clock that falls back and goes on from there is recognised within two minutes, and
+// reported. The device is shown by its arrival until the clock is right again.
+func TestFallenClockIsRecognisedAndReported(t *testing.T) {
 	for name, off := range map[string]int64{"11 minutes": -11 * minute, "hours": -5 * hour, "years": -years} {
 		t.Run(name, func(t *testing.T) {
-			var told []Clock
-			x := newTracked(t, Config{ClockChanged: func(c Clock) { told = append(told, c) }})
+			var reported []Clock
+			x := newTracked(t, Config{ClockChanged: func(c Clock) { reported = append(reported, c) }})
 			x.run(10, 0)
 			fell := x.wall
 			x.run(59, off)
@@ -43,7 +43,7 @@ func TestClockFallsBack(t *testing.T) {
 			want(t, "behind after 69 s", x.behind(), 0)
 			_, ts := x.last()
 			want(t, "dated by its arrival", ts, x.wall-1000)
-			want(t, "told", told, []Clock{{Device: "d", Since: fell, Offset: off}})
+			want(t, "reported", reported, []Clock{{Device: "d", Since: fell, Offset: off}})
 			for range 5 {
 				x.run(10, off)
 				want(t, "behind while it is known", x.behind(), 0)
@@ -51,19 +51,20 @@ func TestClockFallsBack(t *testing.T) {
 			right := x.wall
 			x.run(1, 0)
 			want(t, "behind when it is right again", x.behind(), 0)
-			want(t, "told", told[1:], []Clock{{Device: "d", Since: right}})
+			want(t, "reported", reported[1:], []Clock{{Device: "d", Since: right}})
 			x.run(5, 0)
 			want(t, "behind", x.behind(), 0)
 			if s := x.core.Stats(); s.Fell != 1 || s.Fallen < 50 {
-				t.Errorf("counted: fell %d times, %d records", s.Fell, s.Fallen)
+				t.Errorf("counted %d falls and %d records, want 1 and at least 50", s.Fell, s.Fallen)
 			}
 		})
 	}
 }
 
-// What was stored while the radio was away is sent at once, or faster than it was
-// stored, or between current positions: none of it moves the dot back.
-func TestBufferedUploadIsNoFallenClock(t *testing.T) {
+// Positions that a device stored without a connection are uploaded at once, or faster or
+// slower than they were stored, or between current positions. The device does not go back
+// in time, and its clock is not taken for fallen.
+func TestBufferedUploadIsNotAFallenClock(t *testing.T) {
 	for name, play := range map[string]func(x *tracked){
 		"at once": func(x *tracked) {
 			for i := range int64(1800) {
@@ -100,14 +101,14 @@ func TestBufferedUploadIsNoFallenClock(t *testing.T) {
 			_, before := x.last()
 			play(x)
 			if _, ts := x.last(); ts < before {
-				t.Errorf("the dot went back by %d ms", before-ts)
+				t.Errorf("the device went back by %d ms", before-ts)
 			}
 			want(t, "fallen", x.core.Stats().Fallen, uint64(0))
 		})
 	}
 }
 
-// A clock is taken for fallen after a minute and five records, not before.
+// A clock counts as fallen after a minute and five records, not before.
 func TestFallenClockNeedsAMinuteAndFiveRecords(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.run(3, 0)
@@ -122,7 +123,7 @@ func TestFallenClockNeedsAMinuteAndFiveRecords(t *testing.T) {
 
 	x = newTracked(t, Config{})
 	x.run(3, 0)
-	for i := range 5 { // every 30 s: the time is over before the records are enough
+	for i := range 5 { // every 30 s: the minute is over before the fifth record
 		want(t, "records", x.behind(), i)
 		x.arrive(x.wall-hour, x.wall)
 		x.wait(30 * time.Second)
@@ -152,7 +153,7 @@ func TestFallenClockIsRestored(t *testing.T) {
 	x.run(1, off)
 	want(t, "behind", x.behind(), 0)
 
-	// What it has stored meanwhile is dated by its own wrong clock.
+	// Positions that it has stored meanwhile are dated by its wrong clock.
 	x.run(20, off)
 	shown, _ := x.last()
 	for i := range int64(10) {
@@ -163,24 +164,24 @@ func TestFallenClockIsRestored(t *testing.T) {
 	want(t, "shown after late ones", number, shown)
 }
 
-// Random clocks: whatever the device's clock and the server's do, the dot never
-// goes back to an earlier place, its times go up, and it is never more than a few
-// seconds behind, except for two minutes after a clock has fallen back.
+// TestRandomClocks changes the clocks of a device and of the server at random. The device
+// never goes back to an earlier place, its times increase, and the screen is never more
+// than a few seconds behind, except for two minutes after a clock has fallen back.
 func TestRandomClocks(t *testing.T) { playSeeds(t, 1, 40, clockSeeds, playClocks) }
 
-// clockSeeds are of clocks that have failed: what was read again was taken for newer
-// after the device's clock had gone back, and times of the server were compared with
-// those of the device.
+// clockSeeds are seeds that have failed: records that were read again counted as newer
+// after the device's clock had gone back, and times of the server were compared with those
+// of the device.
 var clockSeeds = []uint64{2664613646234914531, 1096352295670609511, 13182627619173579579}
 
 func playClocks(t *testing.T, seed uint64) {
-	defer tellSeed(t, seed)
+	defer reportSeed(t, seed)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	x := newTracked(t, Config{})
 	var off, server, lastID, seq, patience, settled int64
 	var sent []codec.Position
 	untimed := false
-	number, at, frames := 0.0, int64(0), 0 // shown last
+	number, at, frames := 0.0, int64(0), 0 // the position on the screen
 	diffs := newMinimum()
 	for second := range int64(1500) {
 		if rng.IntN(120) == 0 { // the device's clock changes
@@ -197,7 +198,7 @@ func playClocks(t *testing.T, seed uint64) {
 				off = -(15*minute + rng.Int64N(24*hour))
 			case 5:
 				off = -years
-			case 6: // it is put back a little, and still wrong
+			case 6: // it goes back a little, and is still wrong
 				if distance(off, 0) > fallenLeast {
 					off -= rng.Int64N(minute)
 				}
@@ -205,14 +206,14 @@ func playClocks(t *testing.T, seed uint64) {
 			if off < before || off < -fallenLeast {
 				patience = max(second, settled) + 120
 			}
-			if lastID > x.wall+server { // two faults at once: the ids stand still as well
+			if lastID > x.wall+server { // two faults at once: the ids do not advance either
 				patience = max(patience, second+130)
 			}
 		}
 		if rng.IntN(400) == 0 { // the server's clock steps
 			server = []int64{0, -20_000, 60_000, -60_000}[rng.IntN(4)]
 			patience, settled = max(patience, second+10), second+190
-			if off < -fallenLeast { // its distance is not constant until the reader's measure is
+			if off < -fallenLeast { // its offset is not constant until the measured difference is
 				patience = settled + 120
 			}
 		}
@@ -229,7 +230,7 @@ func playClocks(t *testing.T, seed uint64) {
 		x.number++
 		sent = append(sent, codec.Position{DeviceID: "d", TS: ts, Arrival: lastID, Seq: uint64(seq), Untimed: untimed, Lat: x.number / 100})
 		x.record(sent[second])
-		if rng.IntN(100) == 0 && lastID == x.wall+server { // the last ten are read again, while ids go on
+		if rng.IntN(100) == 0 && lastID == x.wall+server { // the last ten are read again, while ids advance
 			for _, p := range sent[max(0, second-10):] {
 				x.record(p)
 			}
@@ -241,7 +242,7 @@ func playClocks(t *testing.T, seed uint64) {
 				continue
 			}
 			if next := f.Lat * 100; next < number-0.5 || f.TS <= at {
-				t.Fatalf("second %d: the dot went from %v to %v, its time from %d to %d", second, number, next, at-base, f.TS-base)
+				t.Fatalf("second %d: the device went from %v to %v, its time from %d to %d", second, number, next, at-base, f.TS-base)
 			}
 			number, at = f.Lat*100, f.TS
 		}
@@ -251,8 +252,8 @@ func playClocks(t *testing.T, seed uint64) {
 	}
 }
 
-// minimum is the reader's measure of the difference of the clocks: the minimum
-// over the last minute, 0 within the tolerance.
+// minimum measures the difference of the clocks as the reader does: the minimum over the
+// last minute, 0 within the tolerance.
 type minimum struct{ samples map[int64]int64 }
 
 func newMinimum() minimum { return minimum{map[int64]int64{}} }

@@ -7,7 +7,7 @@ import (
 	"pitwall/codec"
 )
 
-// frame is any server frame.
+// frame is a frame of the server, of any type.
 type frame struct {
 	Type, Topic, Reason string
 	point

@@ -16,16 +16,16 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkFullLoad has all at once: 100,000 connections, of which 10,000 watch one
-// event and each of the others nine of 9,999 more; 50,000 devices, five to an event,
-// that report once a second; two shards, and two writers that take everything. One
-// operation is 10 ms of that, 500 records.
+// BenchmarkFullLoad has 100,000 connections. One event has 10,000 of them; each of 9,999
+// other events has nine. There are 50,000 devices, five in each event, which report once a
+// second. Two shards run, and two writers that take everything. One operation is 10 ms of
+// that: 500 records.
 //
-// The CPU time is that of the whole process, with the goroutine that publishes. It is
-// given per delivery (a position for one connection) and per record. A turn is measured
-// in the CPU time of its thread, because there are more goroutines than processors.
-// behind-ms is how late the last records were delivered to the shards; if it is more
-// than a few ms, the rate was not kept.
+// The CPU time is that of the whole process, with the goroutine that publishes. It is given
+// per delivery (a position for one connection) and per record. A turn is measured in CPU
+// time of its thread, because there are more goroutines than processors. behind-ms is how
+// late the last records were delivered to the shards. If it is more than a few ms, the rate
+// was not reached.
 func BenchmarkFullLoad(b *testing.B) {
 	const devices, events, hot, others = 50_000, 10_000, 10_000, 90_000
 	const tick, records = 10 * time.Millisecond, 500
@@ -50,7 +50,7 @@ func BenchmarkFullLoad(b *testing.B) {
 	}
 	before := heapBytes()
 	start := time.Now()
-	conns := fill(b, core, hot, others, events)
+	conns := connectAll(b, core, hot, others, events)
 	subscribing := time.Since(start)
 	bytes := heapBytes() - before
 	var delivered atomic.Int64
@@ -89,8 +89,9 @@ func BenchmarkFullLoad(b *testing.B) {
 	runtime.KeepAlive(conns)
 }
 
-// fill has connections come to all events, in no order, and drains them.
-func fill(b *testing.B, core *Core, hot, others, events int) []*Conn {
+// connectAll connects and subscribes connections to all events, in random order, and drains
+// them.
+func connectAll(b *testing.B, core *Core, hot, others, events int) []*Conn {
 	to := make([]int, hot, hot+others)
 	for i := range others {
 		to = append(to, 1+i%(events-1))
@@ -108,11 +109,11 @@ func fill(b *testing.B, core *Core, hot, others, events int) []*Conn {
 		core.Subscribe(conns[i], t, 0, done.Done)
 	}
 	done.Wait()
-	drainThem(conns)
+	drainConns(conns)
 	return conns
 }
 
-// steadyLoad delivers the devices' positions, one device after the other.
+// steadyLoad delivers positions of the devices in turn.
 type steadyLoad struct {
 	b     *testing.B
 	core  *Core
@@ -138,13 +139,13 @@ func (p *steadyLoad) deliver(ctx context.Context, n int) {
 	}
 }
 
-// turns is how long the turns of a shard took.
+// turns measures the turns of a shard.
 type turns struct {
-	begin atomic.Bool // they are noted from here on
+	begin atomic.Bool // measure from now on
 	took  []time.Duration
 }
 
-// run is worker.run, with the time each turn takes.
+// run does the work of worker.run and measures each turn.
 func (t *turns) run(ctx context.Context, w *worker) {
 	w.labels = ctx
 	w.wakeTimer = newWakeTimer(w.turns.notifyShard)
@@ -161,7 +162,7 @@ func (t *turns) run(ctx context.Context, w *worker) {
 	}
 }
 
-// heapBytes is the memory in use.
+// heapBytes returns the size of the heap after a garbage collection.
 func heapBytes() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -169,11 +170,11 @@ func heapBytes() uint64 {
 	return m.HeapAlloc
 }
 
-// cpuTime reads one of the kernel's clocks of used CPU time. Those of
-// getrusage(2) may go by in ticks of some ms.
+// cpuTime reads one of the kernel's clocks of CPU time. Those of getrusage(2) may have a
+// resolution of some ms.
 func cpuTime(clock int32) time.Duration {
 	var at unix.Timespec
-	_ = unix.ClockGettime(clock, &at) // fails for a wrong argument only
+	_ = unix.ClockGettime(clock, &at) // fails only for a wrong argument
 	return time.Duration(at.Nano())
 }
 

@@ -8,13 +8,13 @@ import (
 	"pitwall/codec"
 )
 
-// rig drives a core by hand: its shards are turned one by one on a clock that
-// the test moves, so every interleaving of turns can be written down.
+// rig drives a core by hand. The test gives each shard its turns and moves the clock, so
+// it can choose any interleaving of turns.
 type rig struct {
 	t    testing.TB
 	core *Core
 	now  int64
-	wall int64 // ms; arrival of the next position
+	wall int64 // ms, the arrival of the next position
 	seq  uint64
 }
 
@@ -34,7 +34,7 @@ func newRig(t testing.TB, cfg Config) *rig {
 	return r
 }
 
-// running is a core whose shards run until the end of the test, with a map.
+// running returns a core with a map whose shards run until the end of the test.
 func running(tb testing.TB, cfg Config, pairs ...Pair) (*Core, context.Context) {
 	core, err := New(cfg)
 	if err != nil {
@@ -50,15 +50,15 @@ func running(tb testing.TB, cfg Config, pairs ...Pair) (*Core, context.Context) 
 	return core, ctx
 }
 
-// pass lets time go by, without a turn.
+// pass moves the clock without giving a turn.
 func (r *rig) pass(d time.Duration) {
 	r.now += int64(d)
 	r.wall += d.Milliseconds()
 }
 
-// settle turns every shard until nothing is left to do now.
+// settle gives every shard turns until there is nothing left to do at this time.
 func (r *rig) settle() {
-	for range 2 { // once more: what the turns of the others have sent
+	for range 2 { // the second time for what the shards have sent each other
 		for _, w := range r.core.workers {
 			r.turn(w.id)
 			for w.turn(nil) <= r.now {
@@ -67,7 +67,7 @@ func (r *rig) settle() {
 	}
 }
 
-// turn gives shard i one turn per batch that waits, and one more.
+// turn gives shard i one turn for each batch in its inbox, and one more.
 func (r *rig) turn(i int) {
 	w := r.core.workers[i]
 	for {
@@ -82,14 +82,14 @@ func (r *rig) turn(i int) {
 	w.turn(nil)
 }
 
-// roster puts a map in force: event -> devices. Events may be empty.
+// roster swaps in a map, event -> devices, and settles. Events may be empty.
 func (r *rig) roster(m map[string][]string) {
 	r.t.Helper()
 	r.swap(m)
 	r.settle()
 }
 
-// swap does the same, but leaves applying the map to the turns to come.
+// swap does the same without settling: the turns to come apply the map.
 func (r *rig) swap(m map[string][]string) {
 	r.t.Helper()
 	var ro Roster
@@ -128,7 +128,7 @@ func (r *rig) swapped() bool {
 	}
 }
 
-// send delivers one position to its shard; it is not taken in before a turn.
+// send delivers one position to its shard, which applies it in its next turn.
 func (r *rig) send(device string, ts int64) {
 	r.sendPosition(codec.Position{DeviceID: device, TS: ts, Arrival: r.wall, Lat: float64(ts % 90), Lon: 1})
 }

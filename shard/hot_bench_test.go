@@ -11,10 +11,10 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkQuietBesideHot measures how long a position of an event with one
-// subscriber takes from Deliver to that subscriber's ring, on the one shard
-// that also pushes to an event of 100,000. It is delivered at a random moment
-// of that pushing; "alone" is the same without the hot event's positions.
+// BenchmarkQuietBesideHot measures how long a position of an event with one subscriber takes
+// from Deliver to the subscriber's ring, while the same shard pushes to an event with 100,000
+// subscribers. It is delivered at a random time during that push. "alone" is the same
+// without positions of the hot event.
 func BenchmarkQuietBesideHot(b *testing.B) {
 	for _, of := range []struct {
 		name     string
@@ -28,7 +28,7 @@ func BenchmarkQuietBesideHot(b *testing.B) {
 func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 	const subscribers = 100_000
 	core, ctx := running(b, Config{Shards: 1, Window: time.Millisecond}, Pair{"h", "hot"}, Pair{"q", "quiet"})
-	crowd := join(b, core, "hot", interval, subscribers)
+	conns := join(b, core, "hot", interval, subscribers)
 	quiet := join(b, core, "quiet", 0, 1)[0]
 	ts := int64(base)
 	deliver := func(device string) {
@@ -39,7 +39,7 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 			b.Fatal(err)
 		}
 	}
-	runtime.GC() // not while it is measured: on two processors it would be measured too
+	runtime.GC() // now, because on two processors it would be measured too
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	rng := rand.New(rand.NewPCG(1, 2))
 	var delays []time.Duration
@@ -47,9 +47,9 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 		if hot {
 			before := core.Stats().Flushes
 			deliver("h")
-			for interval == 0 && core.Stats().Flushes == before && crowd[0].ring.Empty() && crowd[len(crowd)-1].ring.Empty() {
+			for interval == 0 && core.Stats().Flushes == before && conns[0].ring.Empty() && conns[len(conns)-1].ring.Empty() {
 			}
-			for interval > 0 && crowd[0].ring.Empty() && crowd[len(crowd)-1].ring.Empty() {
+			for interval > 0 && conns[0].ring.Empty() && conns[len(conns)-1].ring.Empty() {
 			}
 		}
 		for wait := time.Now().Add(time.Duration(rng.IntN(5000)) * time.Microsecond); time.Now().Before(wait); {
@@ -60,7 +60,7 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 		}
 		delays = append(delays, time.Since(start))
 		drain(quiet)
-		for _, c := range crowd {
+		for _, c := range conns {
 			for hot && c.ring.Empty() {
 			}
 			drain(c)
@@ -73,7 +73,7 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// join makes connections that watch an event of a running core.
+// join returns n connections that are subscribed to an event of a running core.
 func join(b *testing.B, core *Core, event string, interval time.Duration, n int) []*Conn {
 	list := make([]*Conn, n)
 	for i := range list {
@@ -83,7 +83,7 @@ func join(b *testing.B, core *Core, event string, interval time.Duration, n int)
 	return list
 }
 
-// enter subscribes connections to an event, and takes what that brings them.
+// enter subscribes connections to an event and drains them.
 func enter(b *testing.B, core *Core, event string, interval time.Duration, list []*Conn) {
 	t, ok := core.Watch(event)
 	if !ok {

@@ -12,13 +12,12 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkQuietBesideHuge measures how long an event with one subscriber waits
-// for the shard that is busy with a huge event: with a snapshot for a client that
-// has just subscribed, with what a connection has lost, with ticks, with a flush
-// that is compressed. It is no longer than one turn, and each turn here takes a
-// position of the quiet event to its subscriber as well. Turns are measured in
-// their thread's CPU time; the longest of each time are what p50 and max are of.
-// turns is how many of them it takes.
+// BenchmarkQuietBesideHuge measures how long an event with one subscriber waits while its
+// shard works for a huge event: a snapshot for a new subscriber, the recovery of a
+// connection, ticks, a flush that is compressed. The wait is one turn at most, and each turn
+// here also delivers a position of the quiet event. Turns are measured in CPU time of their
+// thread. p50 and max are of the longest turn of each operation; turns is how many turns an
+// operation takes.
 func BenchmarkQuietBesideHuge(b *testing.B) {
 	for _, of := range []struct {
 		name          string
@@ -42,8 +41,8 @@ func BenchmarkQuietBesideHuge(b *testing.B) {
 	})
 }
 
-// hugeTasks are what the shard has to do, for a client that is prepared before.
-// The task ends when the client is not busy and has all.
+// hugeTasks are the tasks of the shard. prepare returns the client. A task ends when the
+// client has got everything.
 var hugeTasks = []struct {
 	name    string
 	prepare func(*huge) *client
@@ -55,11 +54,11 @@ var hugeTasks = []struct {
 	{"renewal", (*huge).forgotten, (*huge).lose},
 	{"tick", (*huge).ticking, func(h *huge, c *client) { h.pass(time.Second) }},
 	{"flush", (*huge).pending, func(h *huge, c *client) { h.pass(time.Second) }},
-	{"first of its form", (*huge).pendingForOthers, func(h *huge, c *client) { c.subscribe("huge", 0) }},
+	{"first of its encoding", (*huge).pendingForOthers, func(h *huge, c *client) { c.subscribe("huge", 0) }},
 	{"roster", (*huge).moved, (*huge).lose},
 }
 
-// huge is a shard with a huge event and a quiet one, which has a subscriber.
+// huge is a rig with one shard, a huge event, and a quiet one with one subscriber.
 type huge struct {
 	*rig
 	w              *worker
@@ -71,7 +70,7 @@ type huge struct {
 }
 
 func newHuge(b *testing.B, devices, size int) *huge {
-	h := &huge{rig: newRig(b, Config{Shards: 1, Window: time.Millisecond, Deflate: newFlater, RingBytes: 1 << 30}), ids: numbered("d", devices)}
+	h := &huge{rig: newRig(b, Config{Shards: 1, Window: time.Millisecond, Deflate: newDeflater, RingBytes: 1 << 30}), ids: numbered("d", devices)}
 	h.w = h.core.workers[0]
 	h.roster(map[string][]string{"huge": h.ids, "quiet": {"q"}})
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -88,7 +87,7 @@ func newHuge(b *testing.B, devices, size int) *huge {
 	return h
 }
 
-// turn gives the shard a turn with positions of some devices.
+// turn gives the shard a turn with positions of the devices.
 func (h *huge) turn(attributes codec.Attributes, ids ...string) {
 	batch := h.core.AcquireBatch()
 	for _, id := range ids {
@@ -97,7 +96,7 @@ func (h *huge) turn(attributes codec.Attributes, ids ...string) {
 	h.w.turn(batch)
 }
 
-// publish has every device of the huge event report.
+// publish sends a position of every device of the huge event.
 func (h *huge) publish() {
 	h.rig.pass(10 * time.Millisecond)
 	for some := range slices.Chunk(h.ids, 100) {
@@ -115,7 +114,7 @@ func (h *huge) client(batch bool) *client {
 
 func (h *huge) fresh() *client { return h.client(h.batch) }
 
-// watching is a client that has all of the huge event.
+// watching returns a client that has the snapshot of the huge event.
 func (h *huge) watching(interval time.Duration) *client {
 	c := h.fresh()
 	c.subscribe("huge", interval)
@@ -124,7 +123,7 @@ func (h *huge) watching(interval time.Duration) *client {
 	return c
 }
 
-// changed is one that lags while every device reports.
+// changed returns a client that lags while every device reports.
 func (h *huge) changed() *client {
 	c := h.watching(0)
 	c.conn.markLagged()
@@ -134,7 +133,7 @@ func (h *huge) changed() *client {
 	return c
 }
 
-// corrected is one that lags while every device is taken back.
+// corrected returns a client that lags while every device is corrected.
 func (h *huge) corrected() *client {
 	c := h.changed()
 	for some := range slices.Chunk(h.ids, 100) {
@@ -148,14 +147,14 @@ func (h *huge) corrected() *client {
 	return c
 }
 
-// forgotten is one that lags while more joins than are remembered are told.
+// forgotten returns a client that has lagged and missed more joins than the log remembers.
 func (h *huge) forgotten() *client {
 	c := h.changed()
 	h.w.core.workers[0].devices[h.ids[0]].memberships[0].shard.roster.completeSince = 1 << 60
 	return c
 }
 
-// moved is one that lags while half of what is remembered of joins is told.
+// moved returns a client that has lagged and missed many joins.
 func (h *huge) moved() *client {
 	c := h.watching(0)
 	c.conn.markLagged()
@@ -170,7 +169,7 @@ func (h *huge) moved() *client {
 	return c
 }
 
-// ticking is one with an interval, since whose last tick every device reported.
+// ticking returns a client with an interval. Every device has reported since its last tick.
 func (h *huge) ticking() *client {
 	c := h.watching(2 * time.Second)
 	h.publish()
@@ -180,7 +179,7 @@ func (h *huge) ticking() *client {
 	return c
 }
 
-// pending is one for whom the positions of all devices wait.
+// pending returns a client for whom the positions of all devices are pending.
 func (h *huge) pending() *client {
 	c := h.watching(0)
 	h.core.SetWindow(time.Second)
@@ -192,7 +191,8 @@ func (h *huge) pending() *client {
 	return c
 }
 
-// pendingForOthers is one who is about to subscribe while they wait for another.
+// pendingForOthers returns a client that has not subscribed, while the positions are pending
+// for another one.
 func (h *huge) pendingForOthers() *client {
 	h.batch = !h.batch
 	h.others = append(h.others, h.pending())
@@ -200,7 +200,7 @@ func (h *huge) pendingForOthers() *client {
 	return h.fresh()
 }
 
-// lose has c recover from what it has lost.
+// lose makes c drop what is queued, and recover.
 func (h *huge) lose(c *client) { c.recover() }
 
 func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge, *client)) {
@@ -235,7 +235,7 @@ func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge,
 			}
 		}
 		h.others = nil
-		h.settle() // nobody watches: the next builds anew
+		h.settle() // without subscribers, so that the next operation builds everything again
 		if len(h.ids) > 0 {
 			h.w.devices[h.ids[0]].memberships[0].shard.roster.completeSince = 0
 		}

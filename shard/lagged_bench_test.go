@@ -8,12 +8,11 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkSlowReaders is a shard's work for one event of 500 devices and
-// 10,000 connections, of which none or 1,000 read at a tenth of the rate and
-// so lag all the time; one operation is one window of 100 ms, in which 50
-// devices report. What the writers do is not counted. bodies are the states
-// encoded in a window, conflated the updates told as left out to each slow
-// connection in a window.
+// BenchmarkSlowReaders measures a shard with one event of 500 devices and 10,000 connections.
+// None or 1,000 of them read at a tenth of the rate and lag all the time. One operation is
+// one window of 100 ms, in which 50 devices report. The work of the writers is not counted.
+// bodies is the number of bodies that are encoded in a window, conflated the number of
+// updates that each slow connection misses in a window.
 func BenchmarkSlowReaders(b *testing.B) {
 	for _, slow := range []int{0, 1000} {
 		b.Run(fmt.Sprintf("slow=%d", slow), func(b *testing.B) { benchSlowReaders(b, slow) })
@@ -73,8 +72,8 @@ func benchSlowReaders(b *testing.B, slow int) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// readSome is a slow reader's turn: it takes the bytes of one window. When the connection
-// has lagged, it takes the rest and then recovers.
+// readSome is a turn of a slow reader: it takes the chunk of one window. If the connection
+// has lagged, it drops the rest and then recovers.
 func readSome(c *Conn, l *Losses) (conflated uint64) {
 	takeAll(c.core.queues[c.writer])
 	if c.Lagged() {

@@ -8,9 +8,9 @@ import (
 	"pitwall/codec"
 )
 
-// A device that sends more than its limit is shown at the rate of the limit, and
-// its newest position is never left out.
-func TestDeviceBeyondItsLimit(t *testing.T) {
+// A device that sends more than its limit is shown at the rate of the limit. Its newest
+// position is shown in the end.
+func TestDeviceBeyondItsRateIsShownAtTheRate(t *testing.T) {
 	x := newTracked(t, Config{DeviceRate: 10, Window: time.Millisecond})
 	shown := func() (n int) {
 		for _, f := range x.c.screen.all {
@@ -34,7 +34,7 @@ func TestDeviceBeyondItsLimit(t *testing.T) {
 	}
 	want(t, "devices that wait", len(x.core.workers[0].holding), 0)
 
-	x.wait(10 * time.Second) // paid for
+	x.wait(10 * time.Second) // the token bucket is full again
 	n := shown()
 	for range 10 {
 		x.arrive(x.wall, x.wall)
@@ -43,8 +43,8 @@ func TestDeviceBeyondItsLimit(t *testing.T) {
 	want(t, "a burst of ten", shown()-n, 10)
 }
 
-// The limit in bytes slows a device down whose positions are large.
-func TestDeviceBeyondItsBytes(t *testing.T) {
+// A device with large positions is shown at the rate of its limit in bytes.
+func TestDeviceBeyondItsBytesIsShownAtTheRate(t *testing.T) {
 	x := newTracked(t, Config{DeviceBytes: 10_000, Window: time.Millisecond})
 	heavy := codec.Attributes(`{"a":"` + strings.Repeat("x", 4000) + `"}`)
 	bytes := func() uint64 { return x.core.Stats().Bytes }
@@ -61,8 +61,8 @@ func TestDeviceBeyondItsBytes(t *testing.T) {
 	want(t, "shown", number, x.number/100)
 }
 
-// Attributes beyond the bound are left out, the position is shown.
-func TestAttributesBeyondTheBound(t *testing.T) {
+// A position whose attributes exceed the bound is shown without them.
+func TestAttributesBeyondTheBoundAreLeftOut(t *testing.T) {
 	x := newTracked(t, Config{MaxAttributes: 20})
 	x.record(codec.Position{DeviceID: "d", TS: x.wall, Arrival: x.wall, Lat: 1, Attributes: `{"battery":80}`})
 	x.record(codec.Position{DeviceID: "d", TS: x.wall + 1, Arrival: x.wall + 1, Lat: 2, Attributes: `{"battery":80,"more":"and more"}`})
@@ -76,9 +76,10 @@ func TestAttributesBeyondTheBound(t *testing.T) {
 	}
 }
 
-// What a device holds back is not lost when it is forgotten as an orphan, comes
-// to an event, or is corrected meanwhile.
-func TestHeldPositionAndWhatHappensMeanwhile(t *testing.T) {
+// A position that waits for the rate limit is not lost if its device leaves and joins
+// meanwhile. It is not shown if the device is corrected. It waits no longer if the device
+// is forgotten as an orphan.
+func TestWaitingPositionOfAChangedDevice(t *testing.T) {
 	flood := func(x *tracked) {
 		for range 50 {
 			x.arrive(x.wall, x.wall)

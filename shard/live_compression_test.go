@@ -8,12 +8,12 @@ import (
 	"pitwall/codec"
 )
 
-// A flush that is compressed in slices has the frames of one that is compressed at
-// once, and has its roster marks at the same frames.
-func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
+// A flush that is compressed in slices has the same frames as the uncompressed one, and
+// its roster marks at the same frames.
+func TestCompressionInSlicesKeepsFramesAndMarks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
-		x := newSliced(t, slicedShapes["deflated"], buildBounds{devices: 1 << 20, copied: 1 << 20, compressed: 1 + rng.IntN(3000), moved: 1 + rng.IntN(500), serves: 1})
+		x := newSliced(t, slicedClients["deflated"], buildBounds{devices: 1 << 20, copied: 1 << 20, compressed: 1 + rng.IntN(3000), moved: 1 + rng.IntN(500), serves: 1})
 		topic, q := x.fast.held["e"].frames, pending{chunk: x.w.livePool.get(0)}
 		for range 1 + rng.IntN(6) {
 			for n := range rng.IntN(60) {
@@ -27,7 +27,7 @@ func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 			continue
 		}
 		plain := q.take(topic)
-		plain.pool.startBroadcasts(plain, 2) // one for us
+		plain.pool.startBroadcasts(plain, 2) // one reference for the test
 		r := broadcast{chunk: plain, compression: &liveCompression{store: newStore(&x.w.deflate.pool, 10), rosterMarks: plain.rosterMarks}}
 		for r.compression != nil {
 			x.w.compressLive(&r)

@@ -8,14 +8,13 @@ import (
 	"pitwall/codec"
 )
 
-// tracked follows what a live spectator is shown of device d in event e. The
-// latitude of each position is its number, so that the order of truth is known
-// whatever the times say.
+// tracked is a rig with a client that shows device d of event e. The latitude of each
+// position is its number, so that the true order is known whatever the times are.
 type tracked struct {
 	*rig
 	c      *client
 	number float64
-	diff   int64 // ms, the difference of the clocks that the reader has measured
+	diff   int64 // ms, the measured difference of the server's clock
 }
 
 func newTracked(t *testing.T, cfg Config) *tracked {
@@ -29,8 +28,8 @@ func newTracked(t *testing.T, cfg Config) *tracked {
 	return x
 }
 
-// arrive delivers the next position of the device: its time, and its arrival by
-// the server's clock.
+// arrive delivers the next position of the device. ts is by the device's clock, arrival
+// by the server's.
 func (x *tracked) arrive(ts, arrival int64) {
 	x.number++
 	x.record(codec.Position{DeviceID: "d", TS: ts, Arrival: arrival, Seq: uint64(x.number), Lat: x.number})
@@ -48,14 +47,14 @@ func (x *tracked) record(p codec.Position) {
 	x.c.read()
 }
 
-// wait lets time pass and reads what was due.
+// wait lets time pass and reads what is sent.
 func (x *tracked) wait(d time.Duration) {
 	x.pass(d)
 	x.settle()
 	x.c.read()
 }
 
-// last is the newest position frame; its number is 0 before the first.
+// last returns the newest position that was shown; its number is 0 before the first.
 func (x *tracked) last() (number float64, ts int64) {
 	for i := len(x.c.screen.all) - 1; i >= 0; i-- {
 		f := x.c.screen.all[i]
@@ -69,18 +68,18 @@ func (x *tracked) last() (number float64, ts int64) {
 	return 0, 0
 }
 
-// wantNewest checks that the newest position is shown, and when it is dated.
+// wantNewest checks that the newest position is shown, and its time.
 func (x *tracked) wantNewest(what string, ts int64) {
 	x.t.Helper()
 	number, at := x.last()
 	if number != x.number || at != ts {
-		x.t.Errorf("%s: shown is position %v of %v, dated %d; want it dated %d", what, number, x.number, at-base, ts-base)
+		x.t.Errorf("%s: position %v of %v is shown under time %d, want time %d", what, number, x.number, at-base, ts-base)
 	}
 }
 
-// Of an upload of a device whose clock is ahead, the newest record is shown, whatever the
-// order in which the records come. Read again, they change nothing.
-func TestUploadOfAClockAhead(t *testing.T) {
+// A device whose clock is ahead uploads stored positions. The newest is shown, in whatever
+// order they come. If they are read again, nothing changes.
+func TestUploadOfAClockAheadShowsTheNewest(t *testing.T) {
 	const hour = 3_600_000
 	x := newTracked(t, Config{})
 	at := x.wall
@@ -109,9 +108,10 @@ func TestUploadOfAClockAhead(t *testing.T) {
 	want(t, "duplicates", x.core.Stats().Duplicates, uint64(1))
 }
 
-// A clock that is ahead by more than the tolerance sets the mark ahead when one
-// record is delayed; the next ones are shown all the same.
-func TestClockOnTheEdgeOfTheTolerance(t *testing.T) {
+// A clock is ahead by a little more than the tolerance, and one record is delayed. That
+// one is within the tolerance and moves the watermark of live time ahead. The next ones
+// are shown all the same.
+func TestClockAtTheToleranceKeepsMoving(t *testing.T) {
 	x := newTracked(t, Config{})
 	for i := range 20 {
 		delay := int64(0)
@@ -122,14 +122,14 @@ func TestClockOnTheEdgeOfTheTolerance(t *testing.T) {
 		x.wait(500 * time.Millisecond)
 		// The delayed one is older than the one before it, by the same clock.
 		if number, _ := x.last(); number != x.number && delay == 0 {
-			t.Fatalf("record %d is not shown, but %v", i+1, number)
+			t.Fatalf("record %v is shown instead of record %d", number, i+1)
 		}
 	}
 }
 
-// The server's clock steps back by 20 s: its ids stay in one millisecond. The
-// reader's measure follows a minute later.
-func TestServerClockStepsBack(t *testing.T) {
+// The server's clock steps back by 20 s, so its ids stay in one millisecond. The measured
+// difference follows a minute later.
+func TestServerClockThatStepsBackDoesNotStopTheDot(t *testing.T) {
 	x := newTracked(t, Config{})
 	frozen := int64(0)
 	for second := range int64(180) {
@@ -148,14 +148,14 @@ func TestServerClockStepsBack(t *testing.T) {
 			t.Fatalf("second %d: shown is %v of %v", second, number, x.number)
 		}
 		if second >= 110 && ts != now {
-			t.Fatalf("second %d: with the difference known the position of %d is dated %d", second, now-base, ts-base)
+			t.Fatalf("second %d: with the difference known, the position of %d is shown under time %d", second, now-base, ts-base)
 		}
 	}
 }
 
-// A server clock that stays wrong does not make a right device clock count as wrong, nor
-// a wrong one as right.
-func TestServerClockIsWrong(t *testing.T) {
+// If the server's clock is wrong all the time, a right device clock still counts as right,
+// and a wrong one as wrong.
+func TestWrongServerClockIsCorrectedFor(t *testing.T) {
 	for name, wrong := range map[string]int64{"behind": -60_000, "ahead": 60_000} {
 		t.Run(name, func(t *testing.T) {
 			x := newTracked(t, Config{})
@@ -176,7 +176,7 @@ func TestServerClockIsWrong(t *testing.T) {
 }
 
 // A record without a time is shown under its live arrival.
-func TestRecordsWithoutTime(t *testing.T) {
+func TestRecordsWithoutTimeAreShownUnderArrival(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.diff = 60_000
 	at := x.wall - 60_000
@@ -191,9 +191,9 @@ func TestRecordsWithoutTime(t *testing.T) {
 	x.wantNewest("one of them again", at+60_000+2)
 }
 
-// A clock that was ahead and is put right, or a little behind, is followed at
-// once: the mark that its arrival has set is no measure for it.
-func TestClockPutRight(t *testing.T) {
+// A clock that was ahead is set right, or a little behind. Its positions are shown at once:
+// the mark from their arrival times does not hold them back.
+func TestClockThatIsSetRightKeepsMoving(t *testing.T) {
 	for _, behind := range []int64{0, 3000} {
 		x := newTracked(t, Config{})
 		for range 5 {
@@ -211,8 +211,9 @@ func TestClockPutRight(t *testing.T) {
 	}
 }
 
-// If this machine's own clock has set a mark too far ahead, the dot still moves.
-func TestMarkFromAWrongDifference(t *testing.T) {
+// If this machine's own clock has moved the mark too far ahead, the device is shown all the
+// same.
+func TestMarkFromAWrongDifferenceDoesNotStopTheDot(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.diff = 3_600_000
 	for range 3 { // ahead by two hours, so dated by the wrong live arrival
@@ -229,8 +230,8 @@ func TestMarkFromAWrongDifference(t *testing.T) {
 	}
 }
 
-// What is read back at start, newest first, shows the newest by the same rule.
-func TestWarmStartOfClocksAhead(t *testing.T) {
+// Positions that are replayed at the start, newest first, follow the same rule.
+func TestReplayOfClocksAheadShowsTheNewest(t *testing.T) {
 	x := newTracked(t, Config{})
 	warm := func(list ...codec.Position) {
 		b := x.core.AcquireBatch()
@@ -275,9 +276,9 @@ func TestWarmStartOfClocksAhead(t *testing.T) {
 	want(t, "of an upload", number, 10.0)
 }
 
-// A record that comes late is older than one that was shown before it under its own
-// time, also when a record of a wrong time has been shown since.
-func TestLateAfterOneAhead(t *testing.T) {
+// A late record is older than one that was shown before under its own time. It is not
+// shown, also if a record with a wrong time has been shown since.
+func TestLateRecordAfterOneAheadIsNotShown(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.arrive(x.wall, x.wall)
 	x.wait(100 * time.Millisecond)
@@ -295,9 +296,9 @@ func TestLateAfterOneAhead(t *testing.T) {
 	want(t, "shown in the end", number, x.number)
 }
 
-// The server's clock is put back by a minute, so its ids stand still, and a device
-// without time has one again: that is compared with no time of the server's.
-func TestAheadAfterRecordsWithoutTime(t *testing.T) {
+// The server's clock is set back by a minute, so its ids do not advance. A device without
+// times has times again. They must not be compared with the earlier times of the server.
+func TestClockAfterRecordsWithoutTimeKeepsMoving(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.diff = -minute
 	for range 3 {
@@ -316,10 +317,10 @@ func TestAheadAfterRecordsWithoutTime(t *testing.T) {
 	}
 }
 
-// A clock that is ahead goes back by half a minute. What is read again then has times
-// that would come next, but was shown before. What the new server gives after a failover
-// earlier ids has not.
-func TestReadAgainAfterAClockWentBack(t *testing.T) {
+// A clock that is ahead goes back by half a minute. Records that are read again then have
+// later times than the newest one, but were shown before, and are not shown again. Records
+// with earlier ids after a failover are new, and are shown.
+func TestRecordsReadAgainAfterAClockWentBackAreNotShown(t *testing.T) {
 	for name, off := range map[string][3]int64{
 		"a little": {hour + 30_000, hour}, "by much": {5 * hour, hour}, "with some without time between": {hour + 30_000, hour, 3},
 	} {

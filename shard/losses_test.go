@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// TestConflatedCountsEachConnection lets some connections miss different
-// numbers of updates. Each frame says how many, and together with those that were shown
-// they are all that were published.
-func TestConflatedCountsEachConnection(t *testing.T) {
+// Connections miss different numbers of updates. For each connection, the updates that were
+// shown and those that its frames count as left out add up to those that were published.
+func TestConflatedIsCountedForEachConnection(t *testing.T) {
 	const published = 60
 	r := newRig(t, Config{Shards: 2, RingSlots: 4})
 	r.roster(map[string][]string{"e": {"a", "b", "c"}})
@@ -40,7 +39,7 @@ func TestConflatedCountsEachConnection(t *testing.T) {
 		r.pass(100 * time.Millisecond)
 		r.settle()
 	}
-	var told []uint64
+	var leftOut []uint64
 	for i, c := range clients {
 		shown, conflated := 0, uint64(0)
 		for _, f := range c.screen.all {
@@ -54,12 +53,12 @@ func TestConflatedCountsEachConnection(t *testing.T) {
 			}
 		}
 		if shown+int(conflated) != published {
-			t.Errorf("connection %d: %d shown and %d told as left out, want %d together\nlog: %v", i, shown, conflated, published, c.screen.log)
+			t.Errorf("connection %d: %d updates shown and %d left out, want %d together\nlog: %v", i, shown, conflated, published, c.screen.log)
 		}
-		told = append(told, conflated)
+		leftOut = append(leftOut, conflated)
 	}
-	if told[0] != 0 || slices.Max(told) == 0 || told[1] == told[5] {
-		t.Errorf("left out, by connection: %v; want none for the first, and not the same for all", told)
+	if leftOut[0] != 0 || slices.Max(leftOut) == 0 || leftOut[1] == leftOut[5] {
+		t.Errorf("left out, by connection: %v; want 0 for the first, and different numbers for others", leftOut)
 	}
 }
 
@@ -92,10 +91,10 @@ func (s *slowSocket) accept(n int) {
 	}
 }
 
-// TestNoDeviceStarvesOnASlowScreen has a connection lag again long before its
-// socket has taken what the recovery before has sent, for several topics and
-// shards, over and over. At each recovery all of it has been shown, whatever its
-// place in the queue: no device is older than the recovery before.
+// TestNoDeviceStarvesOnASlowScreen: a connection with several topics and shards lags again
+// and again, each time long before its socket has accepted what the last recovery sent. At
+// each recovery, all that the last one sent has been shown, whatever its position in the
+// queue: no device is older than the last recovery.
 func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := newRig(t, Config{Shards: 3, RingBytes: 4 << 10})
@@ -115,7 +114,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 			for e, ds := range events {
 				for _, d := range ds {
 					if at := s.screen.seen[TopicName(e)][d]; at < before {
-						t.Fatalf("batch %v, recovery %d: %s is shown as it was at %d, at the recovery before it was %d", batch, recoveries, d, at, before)
+						t.Fatalf("batch %v, recovery %d: %s is shown at %d, want at least %d, the time of the last recovery", batch, recoveries, d, at, before)
 					}
 				}
 			}
@@ -134,20 +133,20 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 			s.accept(200)
 		}
 		if recoveries < 20 {
-			t.Errorf("batch %v: %d recoveries, nothing is shown by so few", batch, recoveries)
+			t.Errorf("batch %v: only %d recoveries: this test shows nothing", batch, recoveries)
 		}
 		// The ring, and a chunk of each topic shard after it.
 		if bound := 4<<10 + len(devices)*120; most > bound {
-			t.Errorf("batch %v: %d bytes unsent, at most %d may be", batch, most, bound)
+			t.Errorf("batch %v: %d bytes unsent, want at most %d", batch, most, bound)
 		}
 		t.Logf("batch %v: %d recoveries, %d bytes unsent at most", batch, recoveries, most)
 	}
 }
 
-// TestRecoverWaitsForAPushUnderWay has a producer that has counted its chunk and not
-// pushed it yet. What was admitted before the recovery must come first. The end of the
-// push wakes the writer, which does not spin in the meantime.
-func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
+// A producer has counted its chunk and not pushed it yet. The chunk was admitted before the
+// recovery, so it must come first. The end of the push wakes the writer, which does not
+// spin until then.
+func TestRecoverWaitsForAnUnfinishedPush(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 4})
 	c := r.client(false)
 	reply := new(Chunk)
@@ -157,7 +156,7 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 		t.Error("recovered before the end of a push")
 	}
 	if c.conn.active().Rest() {
-		t.Error("the writer turns until somebody else's push has ended")
+		t.Error("the writer spins until the push has ended")
 	}
 	c.conn.ring.Push(reply)
 	c.conn.Schedule()
@@ -170,19 +169,19 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 	}
 	c.conn.queued.Add(^uint64(queuedSlot - 1)) // as Uncount
 	if !c.conn.consumer().Recover(&c.losses) {
-		t.Error("not recovered when all had come")
+		t.Error("not recovered after the push has ended")
 	}
 }
 
-// TestLossesAreForgottenOnceRecovered has a connection lag twice, each time with
-// chunks dropped by its writer. The second recovery tells what was lost since
-// the first, and no more; and a recovery that is done keeps no topic alive.
+// TestLossesAreForgottenOnceRecovered: a connection lags several times, and its writer
+// drops chunks each time. Each recovery sends what was lost since the last one, and no
+// more. A recovery that has ended does not keep a topic in memory.
 func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": numbered("d", 40)})
 	c := r.subscriber("e", false, 0)
 	c.read()
-	lose := func(devices []string, ts int64) (told *frame) {
+	lose := func(devices []string, ts int64) (lagged *frame) {
 		for _, d := range devices {
 			r.send(d, ts)
 			r.turn(0)
@@ -196,36 +195,35 @@ func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 		c.read()
 		for i := range c.screen.all[before:] {
 			if f := &c.screen.all[before+i]; f.Reason == "lagged" {
-				told = f
+				lagged = f
 			}
 		}
-		if told == nil {
+		if lagged == nil {
 			t.Fatalf("no lagged snapshot; log %v", c.screen.log)
 		}
-		return told
+		return lagged
 	}
 	first := lose(numbered("d", 40), base)
-	want(t, "told by the first recovery", []int{int(first.Conflated), len(first.Positions)}, []int{40, 40})
+	want(t, "conflated and sent by the first recovery", []int{int(first.Conflated), len(first.Positions)}, []int{40, 40})
 	for i := range 3 {
 		next := lose([]string{"d7"}, base+1+int64(i))
-		want(t, "told by another", []int{int(next.Conflated), len(next.Positions)}, []int{1, 1})
+		want(t, "conflated and sent by a later one", []int{int(next.Conflated), len(next.Positions)}, []int{1, 1})
 	}
-	want(t, "losses kept", len(c.losses.list), 0)
+	want(t, "remembered losses", len(c.losses.list), 0)
 	o := c.losses.op
 	for _, list := range [][]loss{c.losses.list, o.losses} {
 		for _, l := range list[:cap(list)] {
 			if l.shard != nil {
-				t.Errorf("keeps the part of event %s", l.shard.topic.event)
+				t.Errorf("the topic shard of event %s is still referenced", l.shard.topic.event)
 			}
 		}
 	}
 }
 
-// TestLaggedEntryToTheLiveFlowGetsTheRoster has a connection change from an
-// interval to the live flow in a shape that nobody else has, while a roster
-// change is pending that it has missed. What is pending is built for it from the
-// positions alone, so its recovery has to tell the roster change.
-func TestLaggedEntryToTheLiveFlowGetsTheRoster(t *testing.T) {
+// A lagged connection changes from an interval to the live flow, with an encoding that
+// nobody else has, while a roster change is pending that it has missed. The pending chunk
+// is built for it from the positions alone, so its recovery must send the roster change.
+func TestLaggedChangeToLiveGetsTheRoster(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"ghost", "d"}})
 	other, c := r.client(false), r.client(true)
@@ -252,7 +250,7 @@ func TestLaggedEntryToTheLiveFlowGetsTheRoster(t *testing.T) {
 	r.settle()
 	p := c.held["e"].shards[0]
 	if p.seq == p.sealed || p.pending[encodingBatch].chunk == nil {
-		t.Fatal("nothing is pending: nothing is shown by this")
+		t.Fatal("nothing is pending: this test shows nothing")
 	}
 	for range 3 {
 		c.read()

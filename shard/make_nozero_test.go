@@ -2,13 +2,12 @@ package shard
 
 import "testing"
 
-// The memory is one allocation and has all of its room; what is appended replaces
-// what was there.
-func TestMakeNoZero(t *testing.T) {
+// The memory is one allocation, and all of it can be written.
+func TestMakeNoZeroReturnsUsableMemory(t *testing.T) {
 	for _, n := range []int{0, 1, 1000, 1 << 20, 40 << 20} {
 		b := makeNoZero(n)
 		if len(b) != 0 || cap(b) < n {
-			t.Fatalf("room for %d bytes: %d of %d", n, len(b), cap(b))
+			t.Fatalf("makeNoZero(%d) has length %d and capacity %d", n, len(b), cap(b))
 		}
 		first := &b[:1][0]
 		b = b[:cap(b)]

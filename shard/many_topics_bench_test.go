@@ -8,18 +8,18 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkManyTopics is the longest burst that two shards send to one connection at
-// the same time: it watches as many quiet events as a connection may, and each of them
-// has a position on each shard at every flush. One operation is one of those positions
-// for one of the connections. It compares the rings: see ring/plain.go.
+// BenchmarkManyTopics measures the longest burst that two shards can send to one connection
+// at the same time: it watches as many quiet events as a connection may, and each of them has
+// a position from each shard at every flush. One operation is one of these positions for one
+// connection. It is for comparing the rings: see ring/plain.go.
 func BenchmarkManyTopics(b *testing.B) {
 	for _, n := range []int{1, 20} {
 		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchConns(b, n, 64) })
 	}
 }
 
-// BenchmarkManySubscribers is what two shards send to the many spectators of one event at
-// the same time, one position each at every flush; see BenchmarkManyTopics.
+// BenchmarkManySubscribers measures what two shards send at the same time to the many
+// spectators of one event, one position each at every flush. See BenchmarkManyTopics.
 func BenchmarkManySubscribers(b *testing.B) {
 	for _, n := range []int{2_000, 10_000} {
 		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchConns(b, n, 1) })
@@ -64,7 +64,7 @@ func benchConns(b *testing.B, connections, events int) {
 	b.ReportMetric(0, "ns/op") // mostly the wait for the flush
 }
 
-// onePerShard gives each event one device on each shard, and returns the devices
+// onePerShard returns a roster with one device of each event on each shard, and the devices
 // by shard.
 func onePerShard(core *Core, events int) (ro Roster, devices [][]string) {
 	devices = make([][]string, core.Shards())

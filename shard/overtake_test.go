@@ -5,39 +5,39 @@ import (
 	"time"
 )
 
-// Nothing live may come before what it depends on: a recovery, or a tick that is under
-// way.
+// Nothing live may come before what it depends on: a recovery, or a tick that is not
+// finished.
 
-// TestNothingLiveOvertakesARecovery has the writer ask for the recovery in the
-// middle of a shard's turn: after the shard has read its inbox, before the first point
-// after a correction is sealed. The spectator still shows the faulty point, which is
-// newer, and without the order would be shown the new one before the correction.
+// TestNothingLiveOvertakesARecovery: a writer requests the recovery in the middle of a
+// shard's turn, after the shard has read its inbox and before it seals the first position
+// after a correction. The screen still shows the faulty position, which is newer. If the
+// live flow came first, the device would go back in time without a corrected frame.
 func TestNothingLiveOvertakesARecovery(t *testing.T) {
 	r := correctRig(t, Config{Shards: 1, RingSlots: 4})
-	c := r.lagging()
+	c := r.laggedClient()
 	r.correct("d", 1000, 5000)
 	r.send("d", base+4000) // pending: the correction was sealed now
 	r.turn(0)
 	if !c.conn.Lagged() {
 		t.Fatal("the connection does not lag")
 	}
-	r.pass(time.Second) // the point is due
-	asked := false
+	r.pass(time.Second) // the position is due
+	requested := false
 	topic, _ := r.core.Watch("f")
 	r.core.Subscribe(r.client(false).conn, topic, 0, func() {
 		c.recover()
-		asked = c.conn.recovering.Load() && !c.conn.Lagged()
+		requested = c.conn.recovering.Load() && !c.conn.Lagged()
 	})
 	r.core.workers[0].turn(nil)
-	if !asked || !c.conn.recovering.Load() {
+	if !requested || !c.conn.recovering.Load() {
 		t.Fatal("the shard has carried the recovery out already")
 	}
-	c.recovers(4000)
+	c.showsAfterRecovery(4000)
 }
 
-// crowdOf returns four spectators of event e, three of them with an interval. The shard
+// fourClients returns four clients of event e, three of them with an interval. The shard
 // pushes to one of them per turn.
-func (r *rig) crowdOf() (all []*client) {
+func (r *rig) fourClients() (all []*client) {
 	r.core.slice = 1
 	for i := range 4 {
 		c := r.client(i%2 == 0)
@@ -48,17 +48,17 @@ func (r *rig) crowdOf() (all []*client) {
 	return all
 }
 
-// tickBegins lets time go by up to the next tick, and begins it. Shortly before, it
-// sends positions, given as device, time, device, time...: the first is sealed at once.
-func (r *rig) tickBegins(positions ...any) {
+// beginTick lets time pass until the next tick, and begins it. Shortly before, it sends
+// positions, given as device, time, device, time...: the first is sealed at once.
+func (r *rig) beginTick(positions ...any) {
 	r.t.Helper()
-	const shortly = 20 * time.Millisecond // less than a window
-	r.pass(time.Duration(nextTick(r.now, 0)-r.now) - shortly)
+	const before = 20 * time.Millisecond // less than a window
+	r.pass(time.Duration(nextTick(r.now, 0)-r.now) - before)
 	for i := 0; i < len(positions); i += 2 {
 		r.send(positions[i].(string), base+int64(positions[i+1].(int)))
 		r.settle()
 	}
-	r.pass(shortly)
+	r.pass(before)
 	w := r.core.workers[0]
 	w.turn(nil)
 	if len(w.broadcasts) != 1 || w.broadcasts[0].broadcast.chunk != nil {
@@ -66,35 +66,34 @@ func (r *rig) tickBegins(positions ...any) {
 	}
 }
 
-// TestCorrectionsDuringATick sends a correction while only some subscribers have had a
-// tick. The tick of the others must not include it: neither the good position of one
-// device before the removal of another that has none, nor a good position that an
-// earlier correction has already sent.
-func TestCorrectionsDuringATick(t *testing.T) {
+// A correction comes when only some subscribers have had a tick. The tick of the others
+// must not include it: neither the good position of one device before the removal of
+// another that has none, nor a good position that an earlier correction has already sent.
+func TestTickOmitsLaterCorrections(t *testing.T) {
 	t.Run("of two devices", func(t *testing.T) {
 		r := correctRig(t, Config{Shards: 1})
-		crowd := r.crowdOf()
+		clients := r.fourClients()
 		r.at("other", 1000)
 		r.at("d", 2000)
-		r.tickBegins("d", 3000)
-		r.correctAll(fall("other", 0, 1000), fall("d", 1000, 3000))
-		for _, c := range crowd {
+		r.beginTick("d", 3000)
+		r.correctAll(correction("other", 0, 1000), correction("d", 1000, 3000))
+		for _, c := range clients {
 			c.shows("after the correction", 1000)
 		}
 	})
 	t.Run("the second", func(t *testing.T) {
 		r := correctRig(t, Config{Shards: 1})
-		crowd := r.crowdOf()
+		clients := r.fourClients()
 		r.at("d", 1000, 3000)
-		for _, c := range crowd {
+		for _, c := range clients {
 			c.shows("before", 3000)
 		}
 		r.pass(time.Duration(nextTick(r.now, 0) - r.now))
 		r.settle()
 		r.correct("d", 1000, 3000)
-		r.tickBegins("other", 1000, "d", 2000) // the second is pending
+		r.beginTick("other", 1000, "d", 2000) // the second is pending
 		r.correct("d", 500, 2000)
-		for _, c := range crowd {
+		for _, c := range clients {
 			c.shows("after the second correction", 500)
 		}
 	})

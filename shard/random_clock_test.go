@@ -2,12 +2,12 @@ package shard
 
 import "slices"
 
-// clockModel is the model of a device's clock: what is shown of it.
+// clockModel is a model of one device: which record is shown, and under which time.
 type clockModel struct {
-	mark, ts, arrival int64 // of what is shown
+	mark, ts, arrival int64 // live time, device time and arrival of the shown record
 	adjusted          bool  // mark is not ts
-	own               int64 // the newest device time shown that could be believed
-	aheadTS, aheadAt  int64 // of the newest that was dated by its arrival
+	own               int64 // the newest shown device time that was not ahead
+	aheadTS, aheadAt  int64 // device time and arrival of the newest record that was dated by its arrival
 }
 
 // takes returns the live time of the next record, and whether it is newer than what is shown.
@@ -22,7 +22,7 @@ func (d *clockModel) takes(ts, arrival int64) (live int64, newer bool) {
 		}
 		live = max(arrival, d.mark+1)
 	case ts <= d.own:
-		return 0, false // older than one that was believed
+		return 0, false // older than one that was not ahead
 	case d.adjusted && ts < d.ts && d.ts-ts < 600_000 && arrival-d.arrival < 2000:
 		return 0, false // older by the same clock
 	case ts > d.mark:
@@ -36,7 +36,7 @@ func (d *clockModel) takes(ts, arrival int64) (live int64, newer bool) {
 	return live, true
 }
 
-// show notes what is shown, and under which time.
+// show sets the shown record, and its live time.
 func (d *clockModel) show(s Stamp, live int64) {
 	d.mark, d.ts, d.arrival, d.adjusted = live, s.TS, s.Arrival, live != s.TS
 	if s.ahead() {
@@ -46,8 +46,8 @@ func (d *clockModel) show(s Stamp, live int64) {
 	}
 }
 
-// corrected is what is shown after x: the good position if what was shown is faulty,
-// or if it is newer.
+// corrected applies x. The good position is shown if the shown one is faulty, or if the
+// good one is newer.
 func (d *clockModel) corrected(x Correction) {
 	named := func(ts int64) bool {
 		return slices.ContainsFunc(x.Faulty, func(s Stamp) bool { return s.TS == ts })
@@ -69,7 +69,7 @@ func (d *clockModel) corrected(x Correction) {
 	}
 }
 
-// before reports whether s, read from the table, is newer than what is shown.
+// before reports whether s, which the table has, is newer than the shown record.
 func (d *clockModel) before(s Stamp) bool {
 	shown := Stamp{d.ts, d.arrival}
 	switch {

@@ -8,29 +8,27 @@ import (
 	"pitwall/codec"
 )
 
-// faults is what the table of a random schedule has of a device: the good
-// positions, shown or not, in the order of the stream, and those that were marked
-// faulty.
+// faults is a model of the table: the good positions of one device, shown or not, in the
+// order of the stream, and those that were marked faulty.
 type faults struct {
 	good, bad []Stamp
-	stored    int // of good, at least so many are in the table
+	stored    int // at least so many of good are in the table
 }
 
 func (f *faults) has(ts int64) bool {
 	return slices.ContainsFunc(f.bad, func(s Stamp) bool { return s.TS == ts })
 }
 
-// knows reports whether there is a position of that device time.
+// knows reports whether there is a position with that device time.
 func (f *faults) knows(ts int64) bool {
 	return f.has(ts) || slices.ContainsFunc(f.good, func(s Stamp) bool { return s.TS == ts })
 }
 
-// ahead reports whether a position is dated by its arrival, late whether it was sent
-// late.
+// ahead reports whether a position is dated by its arrival, late whether it was sent late.
 func (s Stamp) ahead() bool { return s.TS > s.Arrival+5000 }
 func (s Stamp) late() bool  { return s.TS < s.Arrival-5000 }
 
-// liveTime is the time under which a position is shown, if what came before allows.
+// liveTime is the time under which a position is shown, unless earlier ones change it.
 func (s Stamp) liveTime() int64 {
 	if s.ahead() {
 		return s.Arrival
@@ -43,32 +41,32 @@ func (s Stamp) newer(than Stamp) int {
 	return cmp.Or(cmp.Compare(s.liveTime(), than.liveTime()), cmp.Compare(s.TS, than.TS))
 }
 
-// newestGood is the position of list that the table shows: it dates each by itself,
-// whatever was shown before. The zero Stamp is none.
+// newestGood returns the newest of the list, as a query of the table finds it: each
+// position is dated by itself, whatever was shown before. The zero Stamp means none.
 func newestGood(list []Stamp) Stamp {
-	var own, made Stamp
+	var own, adjusted Stamp // the newest that is not ahead, and the newest that is
 	for _, s := range list {
 		switch {
 		case !s.ahead() && s.TS > own.TS:
 			own = s
-		case s.ahead() && s.newer(made) > 0:
-			made = s
+		case s.ahead() && s.newer(adjusted) > 0:
+			adjusted = s
 		}
 	}
-	last := made.Arrival
+	last := adjusted.Arrival
 	for _, s := range list {
-		if s.ahead() && s.Arrival >= last-1000 && s.TS > made.TS {
-			made = s
+		if s.ahead() && s.Arrival >= last-1000 && s.TS > adjusted.TS {
+			adjusted = s
 		}
 	}
-	if own.late() && own.TS > made.Arrival || !own.late() && own.Arrival > made.Arrival {
+	if own.late() && own.TS > adjusted.Arrival || !own.late() && own.Arrival > adjusted.Arrival {
 		return own
 	}
-	return made
+	return adjusted
 }
 
-// beyond returns the bad ones that are newer than good, or did not arrive before it
-// and were not sent late, newest first.
+// beyond returns the bad positions that are newer than good, or that did not arrive before
+// it and were not sent late. The newest is first.
 func (f *faults) beyond(good Stamp) []Stamp {
 	list := slices.DeleteFunc(slices.Clone(f.bad), func(s Stamp) bool {
 		return s.newer(good) <= 0 && (s.late() || s.Arrival < good.Arrival)
@@ -77,10 +75,10 @@ func (f *faults) beyond(good Stamp) []Stamp {
 	return list[:min(len(list), MaxFaulty)]
 }
 
-// mark marks some of the last good positions as faulty; of spared ones the
-// table does not know yet. It returns what the table then tells of device d.
-func (f *faults) mark(d string, n, spared int) Correction {
-	to := max(f.stored, len(f.good)-spared)
+// mark marks n of the last good positions as faulty. The last of them, unstored ones, are
+// not in the table yet and stay good. It returns the correction of device d.
+func (f *faults) mark(d string, n, unstored int) Correction {
+	to := max(f.stored, len(f.good)-unstored)
 	from := max(0, to-n)
 	f.bad = append(f.bad, f.good[from:to]...)
 	f.good = append(f.good[:from:from], f.good[to:]...)
@@ -93,7 +91,7 @@ func (f *faults) mark(d string, n, spared int) Correction {
 	return x
 }
 
-// publishFaulty sends a position of d again that was marked faulty.
+// publishFaulty sends a position of d once more that was marked faulty.
 func (w *world) publishFaulty(d string) {
 	bad := w.faults[d].bad
 	if len(bad) == 0 {
@@ -104,27 +102,27 @@ func (w *world) publishFaulty(d string) {
 	w.perhapsTurn(d)
 }
 
-// correct marks positions of up to three devices as faulty, all in one command.
-// What was sent before is taken in first, for the model does not know what is
-// under way; a map may be. At times the devices go on from the older position at
-// once, and move.
+// correct marks positions of up to three devices as faulty, all in one command. The shards
+// first apply what was sent before, because the model does not know what is in an inbox. A
+// map may still be applied. Sometimes the devices then go on from the older position at
+// once, and change events.
 func (w *world) correct() {
 	var list []Correction
-	var fallen []string
+	var corrected []string
 	for _, i := range w.rng.Perm(len(w.devices))[:min(len(w.devices), 1+w.rng.IntN(3))] {
-		d, n, spared := w.devices[i], 1+w.rng.IntN(3), 0
+		d, n, unstored := w.devices[i], 1+w.rng.IntN(3), 0
 		switch w.rng.IntN(6) {
 		case 0:
 			n = len(w.faults[d].good)
 		case 1:
-			spared = 1
+			unstored = 1
 		}
-		list = append(list, w.faults[d].mark(d, n, spared))
-		fallen = append(fallen, d)
+		list = append(list, w.faults[d].mark(d, n, unstored))
+		corrected = append(corrected, d)
 		w.clocks[d].corrected(list[len(list)-1])
 		w.last[d] = w.clocks[d].mark
 		if w.faults[d].has(w.clocks[d].ts) {
-			w.t.Errorf("%s: the faulty position of %d stays, by %+v", d, w.clocks[d].ts, list[len(list)-1])
+			w.t.Errorf("%s: the faulty position of %d is still shown after %+v", d, w.clocks[d].ts, list[len(list)-1])
 		}
 	}
 	for i := range w.core.workers {
@@ -137,17 +135,17 @@ func (w *world) correct() {
 	if w.rng.IntN(3) > 0 {
 		return
 	}
-	for _, d := range fallen {
+	for _, d := range corrected {
 		if ts := w.last[d] + 1; ts > 1 {
 			w.sendAt(d, ts)
 		}
 	}
-	w.change(fallen...)
+	w.change(corrected...)
 }
 
-// there are the devices that a new subscriber of e may be shown: those that the
-// shards have in it, and those of the map in force.
-func (w *world) there(e string) map[string]bool {
+// mayBeShown returns the devices that a new subscriber of e may be shown: those that the
+// shards have in it, and those of the new map.
+func (w *world) mayBeShown(e string) map[string]bool {
 	m := maps.Clone(w.members[e])
 	for d := range m {
 		if !m[d] {

@@ -9,28 +9,26 @@ import (
 	"time"
 )
 
-// TestRandomSchedule plays random publishes, corrections of one or more devices,
-// subscribes, unsubscribes, interval changes, departures, stalls, map swaps and
-// window changes over one to four shards that are turned in random order, with
-// long pushes cut into slices of a few, and roster logs that at times hold a few
-// moves only. Every screen checks the order rule at each frame: no device goes
-// back in time, except by a corrected frame or after it was removed. At moments
-// of rest each screen must equal the last-value table, and a connection that was
-// never slow must have been shown every single update since it subscribed.
+// TestRandomSchedule plays random schedules: publishes, corrections of one or more devices,
+// subscribes, unsubscribes, changes of the interval, disconnects, stalls, map swaps and
+// changes of the window. One to four shards have their turns in random order. Pushes are
+// cut into small slices, and some roster logs remember few changes only. Every screen
+// checks the order rule at each frame: no device goes back in time, except by a corrected
+// frame or after it was removed. At rest each screen must equal the last-value table, and
+// a connection that has never lagged must have been shown every update since it subscribed.
 //
-// PITWALL_SOAK, a duration, plays new schedules for that long: see make soak.
+// With PITWALL_SOAK, a duration, it plays new schedules for that long: see make soak.
 func TestRandomSchedule(t *testing.T) { playSeeds(t, 0, 800, scheduleSeeds, play) }
 
-// scheduleSeeds are of schedules that have failed: a late record after one of a wrong
-// time, and corrections of devices that had sent such.
+// scheduleSeeds are seeds that have failed: a late record after one with a wrong time, and
+// corrections of devices that had sent such records.
 var scheduleSeeds = []uint64{4900201196296387363, 14523604719591638282, 4900201196296387381, 14523604719591638284}
 
-// playSeeds plays at least so many seeds from first on, then those that have failed
-// before.
-func playSeeds(t *testing.T, first uint64, least int, failed []uint64, play func(*testing.T, uint64)) {
+// playSeeds plays at least count seeds from first on, then those that have failed before.
+func playSeeds(t *testing.T, first uint64, count int, failed []uint64, play func(*testing.T, uint64)) {
 	seed, until := soak(t, first)
 	played := 0
-	for ; played < least || time.Now().Before(until); played++ {
+	for ; played < count || time.Now().Before(until); played++ {
 		play(t, seed)
 		seed++
 	}
@@ -40,8 +38,8 @@ func playSeeds(t *testing.T, first uint64, least int, failed []uint64, play func
 	t.Logf("%d schedules", played)
 }
 
-// soak returns the first seed and how long to go on with new ones, as the
-// environment has it. Without PITWALL_SOAK the first seed is the one given.
+// soak returns the first seed and until when to go on with new ones, from the environment.
+// Without PITWALL_SOAK the first seed is the one given.
 func soak(t *testing.T, first uint64) (seed uint64, until time.Time) {
 	seed = first
 	if soak := os.Getenv("PITWALL_SOAK"); soak != "" {
@@ -57,15 +55,16 @@ func soak(t *testing.T, first uint64) (seed uint64, until time.Time) {
 	return seed, until
 }
 
-// tellSeed ends a test that has failed with the seed that it was at. It is deferred,
-// for a check may end the test.
-func tellSeed(t *testing.T, seed uint64) {
+// reportSeed ends a test that has failed, with its seed. It is deferred, because a check
+// may end the test.
+func reportSeed(t *testing.T, seed uint64) {
 	if t.Failed() {
 		t.Fatalf("seed %d: PITWALL_SEED=%[1]d plays it first", seed)
 	}
 }
 
-// world is the plain model: who is where, and where each device was last.
+// world is a rig with a model of what its clients must show: the devices of each event, and
+// the last position of each device.
 type world struct {
 	*rig
 	rng     *rand.Rand
@@ -73,11 +72,11 @@ type world struct {
 	devices []string
 	clients []*client
 	members map[string]map[string]bool // event -> devices
-	moved   map[string]map[string]int  // event -> device -> updates there were when it had joined or left
-	moving  []Pair                     // of the map that the shards are taking over
-	last    map[string]int64           // live time
+	moved   map[string]map[string]int  // event -> device -> number of updates when it had joined or left
+	moving  []Pair                     // changes of the map that the shards are applying
+	last    map[string]int64           // device -> live time
 	updates []update
-	since   map[*client]map[string]int // event -> updates there were at the end of the subscribe to the live flow
+	since   map[*client]map[string]int // event -> number of updates at the end of the subscribe to the live flow
 	clocks  map[string]*clockModel
 	faults  map[string]*faults // by device
 }
@@ -88,14 +87,14 @@ type update struct {
 }
 
 func play(t *testing.T, seed uint64) {
-	defer tellSeed(t, seed)
+	defer reportSeed(t, seed)
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &world{
 		rig: newRig(t, Config{
 			Shards:    1 + rng.IntN(4),
 			RingSlots: 2 + rng.IntN(6),
 			RingBytes: 1 << (10 + rng.IntN(6)),
-			Deflate:   newFlater,
+			Deflate:   newDeflater,
 		}),
 		rng: rng, members: map[string]map[string]bool{}, moved: map[string]map[string]int{}, last: map[string]int64{},
 		since: map[*client]map[string]int{}, faults: map[string]*faults{},
@@ -133,7 +132,7 @@ func play(t *testing.T, seed uint64) {
 		}
 	}
 	w.rest()
-	w.values()
+	w.checkValues()
 }
 
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
@@ -170,22 +169,22 @@ func (w *world) step() {
 		w.changeWindow()
 	case n < 86:
 		w.rest()
-	case n < 87: // the writer finds what is queued too old
+	case n < 87: // the writer finds that the queue is too old
 		c.conn.markLagged()
 	default:
 		c.read()
 	}
 }
 
-// publish sends a position of d: mostly in order, at times late, twice, or
-// with a clock that runs ahead.
+// publish sends a position of d: mostly in order, sometimes late, twice, or with a clock
+// that is ahead.
 func (w *world) publish(d string) {
 	ts := w.wall - int64(w.rng.IntN(3))*50
 	if w.rng.IntN(40) == 0 {
 		ts = w.wall + 3_600_000
 	}
-	// A record is sent twice in a row at most: who tries again sends nothing else
-	// meanwhile.
+	// A record is sent twice in a row at most: a publisher that retries sends nothing else
+	// in between.
 	if f := w.faults[d]; w.clocks[d].ts == ts || !f.knows(ts) {
 		w.sendAt(d, ts)
 	}
@@ -197,7 +196,7 @@ func (w *world) sendAt(d string, ts int64) {
 	w.send(d, ts)
 	f := w.faults[d]
 	if f.has(ts) {
-		return // turned away
+		return // refused as faulty
 	}
 	if live, newer := w.clocks[d].takes(ts, w.wall); newer {
 		w.last[d] = live
@@ -208,7 +207,7 @@ func (w *world) sendAt(d string, ts int64) {
 	}
 }
 
-// perhapsTurn has a record of d taken in, alone, with everything else, or later.
+// perhapsTurn makes the shards apply a record of d: its shard alone, or all, or later.
 func (w *world) perhapsTurn(d string) {
 	if w.rng.IntN(2) == 0 {
 		w.turn(w.core.ShardOf(d))
@@ -217,8 +216,8 @@ func (w *world) perhapsTurn(d string) {
 	}
 }
 
-// subscribe asks for e, or changes the interval. What comes from now on is owed
-// to who takes the live flow and has not had another.
+// subscribe subscribes to e, or changes the interval. A client that begins with the live
+// flow must be shown every update from now on.
 func (w *world) subscribe(c *client, e string) {
 	if c.busy {
 		return
@@ -229,7 +228,7 @@ func (w *world) subscribe(c *client, e string) {
 	}
 	if c.held[e] == nil {
 		name := TopicName(e)
-		c.screen.known[name] = append(c.screen.known[name], w.there(e))
+		c.screen.known[name] = append(c.screen.known[name], w.mayBeShown(e))
 	}
 	if _, already := w.since[c][e]; !already && c.held[e] == nil && interval == 0 {
 		w.since[c][e] = len(w.updates)
@@ -239,15 +238,15 @@ func (w *world) subscribe(c *client, e string) {
 	c.done = nil
 	if _, live := w.since[c][e]; live && c.held[e] == nil && w.core.building != defaultBounds {
 		c.done = func() {
-			if owed := w.since[c]; owed != nil { // what came while it was built is in it, conflated
-				owed[e] = len(w.updates)
+			if since := w.since[c]; since != nil { // the snapshot conflates what came while it was built
+				since[e] = len(w.updates)
 			}
 		}
 	}
 	c.subscribe(e, interval)
 }
 
-// replace has c go, with whatever is in its queue, and another come.
+// replace closes the connection of c, whatever is in its queue, and returns a new client.
 func (w *world) replace(c *client) *client {
 	c.conn.Close()
 	for _, t := range c.held {
@@ -258,14 +257,14 @@ func (w *world) replace(c *client) *client {
 	return w.client(w.rng.IntN(2) == 0)
 }
 
-// changeWindow sets another flush window.
+// changeWindow sets a random flush window.
 func (w *world) changeWindow() {
 	w.core.SetWindow([]time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}[w.rng.IntN(4)])
 }
 
-// change moves these and some other devices in or out and puts the new map in force; the shards
-// apply it in the turns to come. The map before is applied first, and
-// what was sent before is taken in, for the model knows one map at a time.
+// change adds these and some other devices to an event or removes them, and swaps in the
+// new map. The shards apply it in the turns to come. First they apply the last map and what
+// was sent before, because the model knows one map at a time.
 func (w *world) change(movers ...string) {
 	w.settle()
 	w.settled()
@@ -289,8 +288,8 @@ func (w *world) change(movers ...string) {
 	w.rig.swap(m)
 }
 
-// settled notes, once the shards have taken the map over, from which update on
-// everybody is shown those who joined.
+// settled notes, once the shards have applied the map, from which update on the devices
+// that joined must be shown.
 func (w *world) settled() {
 	if !w.swapped() {
 		return
@@ -301,7 +300,7 @@ func (w *world) settled() {
 	w.moving = nil
 }
 
-// rest lets everything come to rest and compares the screens with the model.
+// rest settles, makes all clients read, and compares the screens with the model.
 func (w *world) rest() {
 	w.settle()
 	w.settled()
@@ -327,7 +326,7 @@ func (w *world) compare(i int, c *client, e string) {
 	got, ever := c.screen.seen[TopicName(e)], c.screen.ever[TopicName(e)]
 	for d, in := range w.members[e] {
 		if at, ok := got[d]; in && w.last[d] != at || !in && ok {
-			w.t.Errorf("client %d, %s, %s: screen has %d, want %d (member: %v)\nlog: %v",
+			w.t.Errorf("client %d, %s, %s: the screen has %d, want %d (member: %v)\nlog: %v",
 				i, e, d, at, w.last[d], in, c.screen.log)
 		}
 	}
@@ -348,9 +347,9 @@ func (w *world) compare(i int, c *client, e string) {
 	}
 }
 
-// values checks that the shards' values are counted right: at rest each
-// device holds the one reference to its own.
-func (w *world) values() {
+// checkValues checks the reference counts of the values: at rest each device has the only
+// reference to its own.
+func (w *world) checkValues() {
 	for _, k := range w.core.workers {
 		for _, d := range k.devices {
 			if d.val != nil && d.val.refs != 1 {

@@ -10,43 +10,43 @@ import (
 	"pitwall/shard/internal/step"
 )
 
-// recovery is a connection whose queue its writer finds too old, several times, while
-// a shard pushes to it.
+// recovery is a client whose writer finds several times that the queue is too old, while a
+// shard pushes to it.
 type recovery struct {
 	*client
-	t    *testing.T
-	last int64 // ts of the last position
-	lags int   // how often the writer is still to find it too old
-	lost bool  // the writer has dropped something since the last recovery
-	owed bool  // the flow is open again, and what was dropped has not come yet
-	wait int   // replies that have not come yet
+	t       *testing.T
+	last    int64 // ts of the last position
+	lags    int   // how often the writer will still find the queue too old
+	lost    bool  // the writer has dropped something since the last recovery
+	owed    bool  // the flow is open again, and what was dropped has not come yet
+	replies int   // that have not come yet
 }
 
-// shard takes in the last position and carries out what the writer asks for, until
-// the writer has everything.
+// shard applies the last position and carries out what the writer requests, until the
+// writer has everything.
 func (r *recovery) shard(wait func()) {
 	w := r.r.core.workers[0]
 	w.turn(<-w.batches)
-	for !r.level() {
+	for !r.done() {
 		if w.inbox.empty() && w.todo == nil {
 			wait()
 			continue
 		}
 		w.turn(nil)
-		step.Point() // a turn that pushes nothing has no point of its own, and the writer is to look again
+		step.Point() // a turn that pushes nothing has no point of its own, and the writer must look again
 	}
 }
 
-// level reports whether the writer has nothing left to wait for.
-func (r *recovery) level() bool {
-	return r.lags == 0 && r.wait == 0 && !r.conn.Lagged() && r.screen.seen["event:e"]["a"] == r.last
+// done reports whether the writer has nothing left to wait for.
+func (r *recovery) done() bool {
+	return r.lags == 0 && r.replies == 0 && !r.conn.Lagged() && r.screen.seen["event:e"]["a"] == r.last
 }
 
-// write is the connection's writer. It has a turn while it has the connection, and
-// otherwise waits until the connection is in the run queue.
+// write is the connection's writer. It gives the connection turns whenever that is in the
+// run queue, and otherwise waits.
 func (r *recovery) write(wait func()) {
 	queue := r.r.core.Queue(0)
-	for !r.level() {
+	for !r.done() {
 		list := takeAll(queue)
 		if _, ok := list.Next(); !ok {
 			wait()
@@ -75,7 +75,7 @@ func (r *recovery) turn() {
 			r.t.Error("live positions came before what was lost earlier")
 			r.show(ch)
 		case ch.shard == nil:
-			r.wait--
+			r.replies--
 		default:
 			r.owed = r.owed && ch.Live()
 			r.show(ch)
@@ -83,27 +83,24 @@ func (r *recovery) turn() {
 	})
 	if lagged && r.conn.consumer().Recover(&r.losses) {
 		r.owed, r.lost = r.lost, false
-		// A reply gives the writer one more turn while the recovery is with the
-		// shard.
-		r.wait++
+		// A reply gives the writer one more turn before the shard carries out the recovery.
+		r.replies++
 		r.conn.Push(NewControl(codec.AppendUnsubscribed(nil, "", TopicName("other"))))
 	}
 }
 
-// TestRecoveryModelEveryInterleaving plays a shard that pushes against a writer
-// that finds the queue too old and recovers: after a recovery has opened the
-// flow, nothing live comes before what the shard sends for it, the newest
-// position is shown in the end, and every update was shown or is counted as left
-// out. A lost wake-up leaves the writer waiting, which Explore
-// reports.
-func TestRecoveryModelEveryInterleaving(t *testing.T) {
+// A shard pushes while a writer finds the queue too old and recovers. After a recovery has
+// opened the flow again, nothing live comes before what the shard sends for the recovery.
+// In the end the newest position is shown, and every update was shown or is counted as left
+// out. A lost wake-up would leave the writer waiting, which Explore reports.
+func TestRecoveryLosesNothingInAnyInterleaving(t *testing.T) {
 	for lags, least := range map[int]int{1: 200, 3: 1000} {
 		t.Run(fmt.Sprint(lags), func(t *testing.T) { playRecoveries(t, lags, least) })
 	}
 }
 
-// playRecoveries has the writer find the queue too old so many times. At least least
-// schedules must be played.
+// playRecoveries makes the writer find the queue too old lags times. It fails if fewer than
+// least schedules are played.
 func playRecoveries(t *testing.T, lags, least int) {
 	const sent = 2
 	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
@@ -116,7 +113,7 @@ func playRecoveries(t *testing.T, lags, least int) {
 		r.settle()
 		c.read()
 		before := len(c.screen.all)
-		for ts := int64(base + 1); ts <= c.last; ts++ { // the last one is not taken in yet
+		for ts := int64(base + 1); ts <= c.last; ts++ { // the last one stays in the inbox
 			r.settle()
 			r.pass(r.core.Window())
 			r.send("a", ts)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keptBy counts the memberships of p that keep an old value.
-func keptBy(p *topicShard) (n int) {
+// oldValuesOf counts the memberships of p that have an old value.
+func oldValuesOf(p *topicShard) (n int) {
 	for m := p.oldest; m != nil; m = m.next {
 		if m.old != nil {
 			n++
@@ -15,10 +15,10 @@ func keptBy(p *topicShard) (n int) {
 	return n
 }
 
-// A seal takes as many steps for 300 pending positions as for 3: the values that
-// it replaces are released one slice to a turn, and everybody sees the new ones
-// from the seal on.
-func TestSealReleasesInSlices(t *testing.T) {
+// A seal takes as many steps for 300 pending positions as for 3. The values that it
+// replaces are released later, one slice in each turn. The new ones are used from the seal
+// on.
+func TestReplacedValuesAreReleasedInSlices(t *testing.T) {
 	const slice = 7
 	for _, devices := range []int{3, 300} {
 		r := newRig(t, Config{Shards: 1})
@@ -34,18 +34,18 @@ func TestSealReleasesInSlices(t *testing.T) {
 		r.send(ids[0], base+1) // sent at once, so the rest is not
 		r.settle()
 		r.sendAll(ids, base+2)
-		want(t, "values kept for the state of the last seal", keptBy(p), devices)
+		want(t, "old values for the state of the last seal", oldValuesOf(p), devices)
 
 		r.pass(time.Second)
-		kept := keptIn(w)
-		for turn := 0; kept > 0; turn++ {
+		left := oldValues(w)
+		for turn := 0; left > 0; turn++ {
 			w.turn(nil)
-			now := keptIn(w)
-			if kept-now > slice || now > 0 && kept-now != slice {
-				t.Fatalf("turn %d after %d positions: %d values released, want %d", turn, devices, kept-now, slice)
+			now := oldValues(w)
+			if left-now > slice || now > 0 && left-now != slice {
+				t.Fatalf("turn %d after %d positions: %d values released, want %d", turn, devices, left-now, slice)
 			}
-			if kept = now; kept > 0 && !w.unfinished() {
-				t.Fatalf("turn %d: %d values are never released", turn, kept)
+			if left = now; left > 0 && !w.unfinished() {
+				t.Fatalf("turn %d: %d values are never released", turn, left)
 			}
 			for n := p.oldest; n != nil; n = n.next {
 				if b, _ := n.bodyAt(p.sealed, 0); string(b) != string(n.dev.val.buf) {
@@ -63,17 +63,17 @@ func TestSealReleasesInSlices(t *testing.T) {
 	}
 }
 
-// keptIn counts the old values that the memberships of a shard keep.
-func keptIn(w *worker) (n int) {
+// oldValues counts the old values in the memberships of a shard.
+func oldValues(w *worker) (n int) {
 	for _, t := range w.core.topics {
-		n += keptBy(t.shards[w.id])
+		n += oldValuesOf(t.shards[w.id])
 	}
 	return n
 }
 
-// Devices that change again before their turn comes, are corrected, leave, or are
-// watched by nobody: no value is lost, and none is kept for good.
-func TestReplacedValuesOfChangedDevices(t *testing.T) {
+// Devices report again before their values are released, are corrected, leave, or have no
+// subscribers any more. No value is released twice, and all are released in the end.
+func TestReplacedValuesOfChangedDevicesAreReleased(t *testing.T) {
 	for name, change := range map[string]func(x *sliced){
 		"report again":          func(x *sliced) { x.report(x.ids[5:20]...) },
 		"report without a seal": func(x *sliced) { x.sendAll(x.ids[5:20], base+x.ts+5); x.w.turn(nil) },
@@ -90,7 +90,7 @@ func TestReplacedValuesOfChangedDevices(t *testing.T) {
 		"a snapshot is in slices": func(x *sliced) { x.client(true).subscribe("e", 0); x.w.turn(nil); x.report() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 2, copied: 300, compressed: 100, moved: 100, serves: 1})
+			x := newSliced(t, slicedClients["plain"], buildBounds{devices: 2, copied: 300, compressed: 100, moved: 100, serves: 1})
 			x.watch(0)
 			for range 3 {
 				x.report()
@@ -98,7 +98,7 @@ func TestReplacedValuesOfChangedDevices(t *testing.T) {
 			}
 			x.pass(time.Minute)
 			x.end()
-			want(t, "values kept", keptIn(x.w), 0)
+			want(t, "old values", oldValues(x.w), 0)
 			inUse := 0
 			for _, d := range x.w.devices {
 				want(t, "references to the value of "+d.id, d.val.refs, int32(1))
@@ -114,10 +114,10 @@ func TestReplacedValuesOfChangedDevices(t *testing.T) {
 	}
 }
 
-// A snapshot that begins after a seal has what was sealed, also of devices whose
-// replaced values are released meanwhile.
-func TestReplacedValuesAreNotInTheSnapshotBegunAfter(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 4, copied: 300, compressed: 100, moved: 100, serves: 1})
+// A snapshot that begins after a seal has the new values, also of devices whose old values
+// are not released yet.
+func TestSnapshotAfterASealHasNewValues(t *testing.T) {
+	x := newSliced(t, slicedClients["plain"], buildBounds{devices: 4, copied: 300, compressed: 100, moved: 100, serves: 1})
 	x.report(x.ids[0])
 	x.ts += 10
 	x.sendAll(x.ids, base+x.ts)
@@ -133,10 +133,10 @@ func TestReplacedValuesAreNotInTheSnapshotBegunAfter(t *testing.T) {
 	}
 }
 
-// A snapshot that is built in slices has the state that it began with, also of
-// devices whose pending positions are sealed before it comes to them.
-func TestReplacedValuesAreInTheSnapshotBegunBefore(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 4, copied: 300, compressed: 100, moved: 100, serves: 1})
+// A snapshot that began before a seal has the old values, also of devices that it reaches
+// after the seal.
+func TestSnapshotBeforeASealHasOldValues(t *testing.T) {
+	x := newSliced(t, slicedClients["plain"], buildBounds{devices: 4, copied: 300, compressed: 100, moved: 100, serves: 1})
 	x.core.SetWindow(time.Minute)
 	x.report(x.ids[0]) // sent at once, so the rest is not
 	x.ts += 10
@@ -146,9 +146,9 @@ func TestReplacedValuesAreInTheSnapshotBegunBefore(t *testing.T) {
 	x.w.turn(nil)
 	want(t, "builds under way", len(x.w.builds), 1)
 	x.pass(time.Minute)
-	for keptIn(x.w) > 0 {
+	for oldValues(x.w) > 0 {
 		if len(x.w.builds) == 0 {
-			t.Fatal("the snapshot is whole before all values are released")
+			t.Fatal("the snapshot is built before all values are released: this test shows nothing")
 		}
 		x.w.turn(nil)
 	}
@@ -159,7 +159,7 @@ func TestReplacedValuesAreInTheSnapshotBegunBefore(t *testing.T) {
 	want(t, "positions in the snapshot", len(x.c.screen.all[0].Positions), len(x.ids))
 	for _, p := range x.c.screen.all[0].Positions {
 		if p.TS >= base+x.ts {
-			t.Errorf("%s is there with a position that was pending when the snapshot began", p.DeviceID)
+			t.Errorf("%s is in the snapshot with a position that was pending when the build began", p.DeviceID)
 		}
 	}
 }

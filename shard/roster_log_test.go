@@ -16,21 +16,21 @@ func TestRosterLogIsBounded(t *testing.T) {
 		}
 	}
 	if n := cap(l.changes) * changeBytes; n > 2*maxRosterBytes {
-		t.Errorf("room for %d bytes of moves, want at most %d", n, 2*maxRosterBytes)
+		t.Errorf("capacity of %d bytes, want at most %d", n, 2*maxRosterBytes)
 	}
-	want(t, "the last move", l.newest(), uint64(100_000))
+	want(t, "the last change", l.newest(), uint64(100_000))
 	want(t, "complete after", l.completeSince, l.changes[0].seq-1)
 	if len(l.changes) < 5000 {
-		t.Errorf("remembers %d moves only", len(l.changes))
+		t.Errorf("remembers %d changes only", len(l.changes))
 	}
 	for _, m := range l.changes[len(l.changes):cap(l.changes)] {
 		if m.device != "" {
-			t.Fatal("keeps the name of a device that it has forgotten")
+			t.Fatal("the name of a forgotten device is still in memory")
 		}
 	}
 }
 
-func TestRosterBetween(t *testing.T) {
+func TestBetweenReturnsNetRosterChanges(t *testing.T) {
 	l := rosterLog{changes: []rosterChange{
 		{"stays", 1, true, false}, {"goes", 2, false, true}, {"returns", 3, false, true}, {"returns", 4, true, false},
 		{"visits", 5, true, false}, {"visits", 6, false, true}, {"loses", 7, true, true}, {"goes", 8, true, false},
@@ -53,21 +53,21 @@ func TestRosterBetween(t *testing.T) {
 	}
 }
 
-// More devices come and go while a connection lags than the log remembers: none
-// of them stays on its screen, and its subscription goes on.
-func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
+// While a connection lags, more devices join and leave than the log remembers. None of
+// those that have left stays on the screen, and the subscription goes on.
+func TestNoDeviceStaysWhenTheRosterLogOverflows(t *testing.T) {
 	for _, shards := range []int{1, 3} {
 		for _, interval := range []time.Duration{0, Intervals[0]} {
 			r := newRig(t, Config{Shards: shards})
-			ghosts := numbered("ghost", 3*shards)
-			r.roster(map[string][]string{"e": append(ghosts, "d")})
-			for _, id := range append(ghosts, "d") {
+			leavers := numbered("leaver", 3*shards)
+			r.roster(map[string][]string{"e": append(leavers, "d")})
+			for _, id := range append(leavers, "d") {
 				r.send(id, base)
 			}
 			r.settle()
 			c := r.subscriber("e", true, interval)
 			c.read()
-			want(t, "devices shown at first", len(c.screen.seen["event:e"]), len(ghosts)+1)
+			want(t, "devices shown at first", len(c.screen.seen["event:e"]), len(leavers)+1)
 			c.conn.markLagged()
 			r.roster(map[string][]string{"e": append(numbered("x", 40_000*shards), "d")})
 			r.pass(time.Second)
@@ -80,7 +80,7 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 			}
 			want(t, "the screen", c.screen.seen["event:e"], map[string]int64{"d": base + 1})
 			if !c.screen.renewed["event:e"] {
-				t.Error("the subscription was not renewed: nothing is shown by this")
+				t.Error("the subscription was not renewed: this test shows nothing")
 			}
 			want(t, "parts of the snapshots", c.screen.parts["event:e"], shards)
 			r.send("d", base+2)
@@ -94,13 +94,13 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 	}
 }
 
-// outrun is a lagging connection, subscribed to e, that has lost more changes than
-// a short log has, and has asked for its recovery.
-func outrun(t *testing.T) (*rig, *client) {
+// overflowed returns a client of event e that has lagged and requested a recovery. It has
+// missed more changes than a short log remembers.
+func overflowed(t *testing.T) (*rig, *client) {
 	r := newRig(t, Config{Shards: 2})
 	r.core.rosterBytes = 200
-	r.roster(map[string][]string{"e": append(numbered("ghost", 20), "d")})
-	for _, id := range append(numbered("ghost", 20), "d") {
+	r.roster(map[string][]string{"e": append(numbered("leaver", 20), "d")})
+	for _, id := range append(numbered("leaver", 20), "d") {
 		r.send(id, base)
 	}
 	r.settle()
@@ -112,18 +112,18 @@ func outrun(t *testing.T) (*rig, *client) {
 	r.settle()
 	c.read()
 	if !c.conn.recovering.Load() {
-		t.Fatal("no recovery is under way")
+		t.Fatal("the recovery has ended already")
 	}
 	return r, c
 }
 
-// A subscription ends, or ends and begins again, at any moment of its renewal:
-// its answers come in order, and the new one is not mistaken for it.
-func TestRenewalOfASubscriptionThatEnds(t *testing.T) {
+// A subscription ends, or ends and begins again, at any moment of its renewal. The answers
+// come in order, and the new subscription is not taken for the old one.
+func TestSubscriptionMayEndDuringItsRenewal(t *testing.T) {
 	renewed := 0
 	for at := range 24 {
 		turns, again, first := at/4, at%2 == 0, at/2%2
-		r, c := outrun(t)
+		r, c := overflowed(t)
 		for i := range turns { // of one shard each
 			r.core.workers[(first+i)%2].turn(nil)
 		}
@@ -153,9 +153,9 @@ func TestRenewalOfASubscriptionThatEnds(t *testing.T) {
 	}
 }
 
-// A later subscription to the topic may stand in a shard's inbox before the
-// command that stops the one to be renewed: it goes on.
-func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
+// A later subscription to the same topic may be in a shard's inbox before the command that
+// stops the one to be renewed. The later one must go on.
+func TestRenewalDoesNotStopLaterSubscriptions(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"d"}})
 	c := r.client(false)
@@ -174,7 +174,7 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 	want(t, "the screen", c.screen.seen["event:e"], map[string]int64{"d": base})
 }
 
-// kinds takes what is queued, and returns types and reasons of the frames.
+// kinds reads everything and returns the types and reasons of the frames.
 func (c *client) kinds() (list []string) {
 	takeEach(c.conn, func(ch *Chunk) {
 		c.receive(bytesOf(ch), func(b []byte) {

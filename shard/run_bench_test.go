@@ -10,9 +10,9 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkShards runs the whole core at its limit: 5,000 devices in 50 events,
-// 40 subscribers each, two writers that drain, one reader that delivers batches
-// of 500. One operation is one position; what the kernel would take is not in it.
+// BenchmarkShards runs the whole core at its limit: 5,000 devices in 50 events with 40
+// subscribers each, two writers that drain, one reader that delivers batches of 500. One
+// operation is one position. The cost of the kernel is not included.
 func BenchmarkShards(b *testing.B) {
 	for _, shards := range []int{1, 2, 4} {
 		b.Run(fmt.Sprintf("shards=%d", shards), func(b *testing.B) { benchShards(b, shards) })
@@ -66,8 +66,8 @@ func benchShards(b *testing.B, shards int) {
 	}
 }
 
-// drainAll is a writer without sockets. It adds up the positions of the live
-// flow that it has taken, once for each connection.
+// drainAll is a writer without sockets. It counts the live positions that it has taken, once
+// for each connection.
 func drainAll(ctx context.Context, q *RunQueue, delivered *atomic.Int64) {
 	for {
 		select {
@@ -79,8 +79,8 @@ func drainAll(ctx context.Context, q *RunQueue, delivered *atomic.Int64) {
 	}
 }
 
-// drainList takes everything that the connections of l have, and returns how
-// many positions of the live flow that was.
+// drainList takes everything that is queued for the connections of l, and returns how many
+// live positions that was.
 func drainList(l ConnList) (n int) {
 	for c, ok := l.Next(); ok; c, ok = l.Next() {
 		for more := true; more; {

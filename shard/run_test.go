@@ -11,11 +11,10 @@ import (
 	"pitwall/codec"
 )
 
-// TestRunningCore lets shards, writers, a reader and a session run at the same
-// time, each writer with connections that it leaves alone for a while. When the
-// last position is out, every screen comes to show it without another push: no
-// wake-up between shards and writers is lost.
-func TestRunningCore(t *testing.T) {
+// Shards, writers, a reader and sessions run at the same time. Each writer leaves some
+// connections for later. After the last position, every screen shows it without another
+// push, so no wake-up between shards and writers was lost.
+func TestRunningCoreLosesNoWakeup(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { runCore(t, seed) })
 	}
@@ -42,7 +41,7 @@ func runCore(t *testing.T, seed uint64) {
 		rng := newRand(seed, uint64(q))
 		all.Go(func() { eachTurn(ctx, core.Queue(q), func(c *Conn) { c.Owner.(*client).turn(rng, last, shown) }) })
 	}
-	all.Go(func() { arrive(t, core, connections) })
+	all.Go(func() { connect(t, core, connections) })
 	for ts := int64(base); ts <= last; ts++ {
 		for _, d := range names {
 			b := core.AcquireBatch()
@@ -52,18 +51,18 @@ func runCore(t *testing.T, seed uint64) {
 			}
 		}
 	}
-	late := time.After(30 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for n := range connections {
 		select {
 		case <-shown:
-		case <-late:
-			t.Fatalf("%d of %d screens came to show the last positions", n, connections)
+		case <-deadline:
+			t.Fatalf("%d of %d screens show the last positions", n, connections)
 		}
 	}
 }
 
-// arrive has connections come one after the other.
-func arrive(t *testing.T, core *Core, n int) {
+// connect makes n connections one after the other and subscribes them.
+func connect(t *testing.T, core *Core, n int) {
 	r := &rig{t: t, core: core}
 	for i := range n {
 		c := &client{r: r, held: map[string]*Topic{}, screen: newScreen(t)}
@@ -79,8 +78,8 @@ func arrive(t *testing.T, core *Core, n int) {
 	}
 }
 
-// eachTurn is a writer: it gives the connections that have something to send
-// their turns until ctx ends.
+// eachTurn is a writer. Until ctx ends, it gives a turn to each connection that has
+// something to send.
 func eachTurn(ctx context.Context, q *RunQueue, turn func(*Conn)) {
 	for {
 		select {
@@ -96,10 +95,10 @@ func eachTurn(ctx context.Context, q *RunQueue, turn func(*Conn)) {
 	}
 }
 
-// turn is one without a socket: at random it takes a part only or leaves it for
-// later, and it tells once when the screen shows the last positions.
+// turn is a turn without a socket. At random it reads a part only, or leaves everything for
+// later. It signals shown once, when the screen shows the last positions.
 func (c *client) turn(rng *rand.Rand, last int64, shown chan<- struct{}) {
-	if rng.IntN(4) == 0 { // as one whose socket is full
+	if rng.IntN(4) == 0 { // the socket is full
 		c.conn.active().Park().Unpark()
 		return
 	}

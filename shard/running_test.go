@@ -81,7 +81,7 @@ func newStressRun(t testing.TB, rng *rand.Rand) *stressRun {
 		Shards:          []int{1, 2, 3, 5}[rng.IntN(4)],
 		Writers:         1 + rng.IntN(3),
 		FutureTolerance: 5 * time.Second,
-		Deflate:         newFlater,
+		Deflate:         newDeflater,
 		Now:             func() int64 { return int64(time.Since(start))*speed + 1 },
 	}
 	if rng.IntN(2) == 0 { // otherwise connections lag by age only

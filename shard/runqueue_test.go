@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// TestTakeInto: what came together stays together and in its order, and goes to
-// the list that its number says. The queue is empty afterwards.
-func TestTakeInto(t *testing.T) {
+// Connections that were queued together stay together and in their order. They go to the
+// small or the bulk list by their number. The queue is empty afterwards.
+func TestTakeIntoSplitsChainsBySize(t *testing.T) {
 	q := newRunQueue()
 	next := 0
-	come := func(n int) (ids []int) {
+	queue := func(n int) (ids []int) {
 		var ch chain
 		for range n {
 			ch.add(&Conn{Owner: next})
@@ -22,9 +22,9 @@ func TestTakeInto(t *testing.T) {
 	}
 	var small, bulk ConnList
 	var wantSmall, wantBulk []int
-	for range 2 { // the second lot goes after the first
+	for range 2 { // the second time they are appended to the lists
 		for _, n := range []int{1, 5, 3, 4, 1, 4, 0, 9} {
-			if ids := come(n); n > 4 {
+			if ids := queue(n); n > 4 {
 				wantBulk = append(wantBulk, ids...)
 			} else {
 				wantSmall = append(wantSmall, ids...)
@@ -51,7 +51,7 @@ func TestTakeInto(t *testing.T) {
 	if !small.Empty() || !bulk.Empty() {
 		t.Error("a drained list is not empty")
 	}
-	all := append(come(3), come(7)...)
+	all := append(queue(3), queue(7)...)
 	l := takeAll(q)
 	got := drain(&l)
 	if !slices.Equal(got, all) {

@@ -11,9 +11,9 @@ import (
 	"pitwall/codec"
 )
 
-// crowded is a rig with one shard and a crowd that watches event e, of which
-// device d is the one.
-func crowded(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
+// manyConns returns a rig with one shard and n connections that watch event e with its one
+// device d.
+func manyConns(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
 	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond})
 	r.roster(map[string][]string{"e": {"d"}})
 	conns := make([]*Conn, n)
@@ -21,21 +21,20 @@ func crowded(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
 	for i := range conns {
 		conns[i] = r.core.NewConn(0, false, nil)
 	}
-	// Their memory is not in the order of the list, as in a process in which connections
-	// come and go.
+	// In a process in which connections come and go, their memory is not in the order of the
+	// list either.
 	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
 	for _, c := range conns {
 		r.core.Subscribe(c, t, interval, func() {})
 	}
 	r.settle()
-	drainThem(conns)
+	drainConns(conns)
 	return r, conns
 }
 
-// BenchmarkPush seals one position for many connections that have long left
-// the processor's caches; one operation is one connection. What the writers do
-// is not counted. The longest turn is what another topic has to wait at worst,
-// as a median of the pushes.
+// BenchmarkPush seals one position for many connections that are not in the processor's
+// caches any more. One operation is one connection. The work of the writers is not counted.
+// The longest turn is the longest wait of another topic, as a median of the pushes.
 func BenchmarkPush(b *testing.B) {
 	for _, of := range []struct {
 		name     string
@@ -48,7 +47,7 @@ func BenchmarkPush(b *testing.B) {
 }
 
 func benchPush(b *testing.B, n int, interval time.Duration) {
-	r, conns := crowded(b, n, interval)
+	r, conns := manyConns(b, n, interval)
 	w := r.core.workers[0]
 	var spent time.Duration
 	var longest []time.Duration
@@ -68,7 +67,7 @@ func benchPush(b *testing.B, n int, interval time.Duration) {
 			most = max(most, d)
 		}
 		longest = append(longest, most)
-		drainThem(conns)
+		drainConns(conns)
 	}
 	slices.Sort(longest)
 	b.ReportMetric(float64(longest[len(longest)/2].Microseconds()), "longest-turn-µs")
@@ -76,12 +75,12 @@ func benchPush(b *testing.B, n int, interval time.Duration) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkSubscribe has one connection more come to and go from an event that
-// others watch already; one operation is both.
+// BenchmarkSubscribe subscribes one more connection to an event that others watch, and
+// unsubscribes it. One operation is both.
 func BenchmarkSubscribe(b *testing.B) {
 	for _, n := range []int{100, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("subscribers=%d", n), func(b *testing.B) {
-			r, _ := crowded(b, n, 0)
+			r, _ := manyConns(b, n, 0)
 			w := r.core.workers[0]
 			t, _ := r.core.Watch("e")
 			c := r.core.NewConn(0, false, nil)
@@ -108,9 +107,8 @@ func pairs(devices, events int) (ro Roster, names []string) {
 	return ro, names
 }
 
-// BenchmarkTake takes in positions of 50,000 devices in 10,000 events, which
-// nobody watches or which have one subscriber each; one operation is one
-// position, with its share of the seals and of the drains.
+// BenchmarkTake applies positions of 50,000 devices in 10,000 events without subscribers, or
+// with one each. One operation is one position, with its share of the seals and the drains.
 func BenchmarkTake(b *testing.B) {
 	const devices, events = 50_000, 10_000
 	for _, watched := range []bool{false, true} {
@@ -140,7 +138,7 @@ func BenchmarkTake(b *testing.B) {
 				}
 				for w.turn(nil) <= r.now {
 				}
-				drainThem(conns)
+				drainConns(conns)
 				return len(names)
 			}
 			lap()
@@ -152,11 +150,11 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// BenchmarkSwap replaces a map of 50,000 devices in 10,000 events by one in
-// which a number of them have moved to another; one operation is the whole
-// swap, with the work of the shards. The longest turn, in CPU time, is what
-// everything else has to wait at worst, as a median of the swaps. Watched, every
-// event has one subscriber, and one in ten of them an interval.
+// BenchmarkSwap replaces a map of 50,000 devices in 10,000 events by one in which some
+// devices have moved to another event. One operation is the whole swap, with the work of the
+// shards. The longest turn, in CPU time, is the longest wait of everything else, as a median
+// of the swaps. If watched, every event has one subscriber, and one in ten of these an
+// interval.
 func BenchmarkSwap(b *testing.B) {
 	for _, of := range []struct {
 		moved   int
@@ -191,7 +189,7 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 		r.core.Subscribe(conns[i], t, interval, func() {})
 	}
 	r.settle()
-	drainThem(conns)
+	drainConns(conns)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	b.ReportAllocs()
@@ -214,7 +212,7 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 		b.StopTimer()
 		r.pass(time.Second)
 		r.settle()
-		drainThem(conns)
+		drainConns(conns)
 		b.StartTimer()
 	}
 	slices.Sort(longest)
@@ -222,7 +220,7 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 	b.ReportMetric(float64(shards.Microseconds())/float64(b.N)/2, "µs/shard")
 }
 
-func drainThem(conns []*Conn) {
+func drainConns(conns []*Conn) {
 	for _, c := range conns {
 		drain(c)
 	}

@@ -6,28 +6,28 @@ import (
 	"testing"
 )
 
-// screen is what a spectator sees, and checks what must always hold.
+// screen is what a client shows. It checks the rules that must hold at every frame.
 type screen struct {
-	t     testing.TB
-	seen  map[string]map[string]int64 // topic -> device -> ts
-	ever  map[string]map[string]bool  // topic -> device@ts that was ever shown
-	parts map[string]int              // topic -> parts of the subscribe snapshot seen
-	comes map[string]bool             // topic and device that a roster frame has announced, not shown since
-	gone  map[string]bool             // topic and device that the last roster frame with it has removed
+	t         testing.TB
+	seen      map[string]map[string]int64 // topic -> device -> ts
+	ever      map[string]map[string]bool  // topic -> device@ts, all that were ever shown
+	parts     map[string]int              // topic -> parts of the subscribe snapshot seen
+	announced map[string]bool             // topic and device: added by a roster frame, not shown since
+	removed   map[string]bool             // topic and device: removed by the last roster frame with the device
 
-	// known are the devices that may be shown, for each subscription to a topic
-	// whose end has not been read: those that were there at the subscribe, and
-	// those that a roster frame has announced since. None, or nil: any.
+	// known are the devices that may be shown, for each subscription to a topic that has
+	// not ended on the screen: the devices of the event at the subscribe, and those that a
+	// roster frame has added since. No entry, or nil, means any.
 	known           map[string][]map[string]bool
-	renewed         map[string]bool     // topics of which subscribed came again
-	shownAfterLeave map[string][]string // topic -> device@ts shown after it had left
+	renewed         map[string]bool     // topics whose subscription was renewed
+	shownAfterLeave map[string][]string // topic -> device@ts, shown after the device had left
 	log             []string
 	all             []frame
 }
 
 func newScreen(t testing.TB) *screen {
 	return &screen{t: t, seen: map[string]map[string]int64{}, ever: map[string]map[string]bool{}, parts: map[string]int{},
-		comes: map[string]bool{}, gone: map[string]bool{}, shownAfterLeave: map[string][]string{},
+		announced: map[string]bool{}, removed: map[string]bool{}, shownAfterLeave: map[string][]string{},
 		known: map[string][]map[string]bool{}, renewed: map[string]bool{}}
 }
 
@@ -60,21 +60,21 @@ func (s *screen) frame(b []byte) {
 		}
 	case "roster":
 		if len(f.Added)+len(f.Removed) == 0 {
-			s.t.Errorf("a roster frame that says nothing: %s", b)
+			s.t.Errorf("a roster frame without devices: %s", b)
 		}
 		for _, d := range f.Removed {
 			delete(s.seen[f.Topic], d)
-			s.gone[f.Topic+" "+d] = true
+			s.removed[f.Topic+" "+d] = true
 		}
 		for _, d := range f.Added {
-			s.comes[f.Topic+" "+d] = true
-			delete(s.gone, f.Topic+" "+d)
+			s.announced[f.Topic+" "+d] = true
+			delete(s.removed, f.Topic+" "+d)
 			if known := s.known[f.Topic]; len(known) > 0 && known[0] != nil {
 				known[0][d] = true
 			}
 		}
 		s.log = append(s.log, fmt.Sprintf("%s roster +%v -%v", f.Topic, f.Added, f.Removed))
-	case "subscribed": // unasked: the subscription begins again
+	case "subscribed": // not requested: the subscription is renewed
 		s.forget(f.Topic)
 		s.renewed[f.Topic] = true
 		if known := s.known[f.Topic]; len(known) > 0 {
@@ -99,7 +99,7 @@ func (s *screen) forget(topic string) {
 	delete(s.seen, topic)
 	delete(s.ever, topic)
 	delete(s.parts, topic)
-	for _, m := range []map[string]bool{s.gone, s.comes} {
+	for _, m := range []map[string]bool{s.removed, s.announced} {
 		for name := range m {
 			if strings.HasPrefix(name, topic+" ") {
 				delete(m, name)
@@ -108,10 +108,10 @@ func (s *screen) forget(topic string) {
 	}
 }
 
-// position checks the order rule: never older, and in the live flow never the
-// same twice, unless it may add attributes, or the device has joined: a lagged
-// screen may have missed that it had left. It notes what is shown of devices that
-// have left.
+// position checks the order rule: no position is older than the one before, and in the
+// live flow none comes twice. A position may come twice if it adds attributes, or if the
+// device has joined, because a lagged screen may have missed that it had left. Positions
+// of devices that have left are collected in shownAfterLeave.
 func (s *screen) position(topic string, p point, strict bool) {
 	s.t.Helper()
 	device, ts := p.DeviceID, p.TS
@@ -129,11 +129,11 @@ func (s *screen) position(topic string, p point, strict bool) {
 	}
 	s.ever[topic][fmt.Sprintf("%s@%d", device, ts)] = true
 	name := topic + " " + device
-	if s.gone[name] {
+	if s.removed[name] {
 		s.shownAfterLeave[topic] = append(s.shownAfterLeave[topic], fmt.Sprintf("%s@%d", device, ts))
 	}
-	strict = strict && !s.comes[name]
-	delete(s.comes, name)
+	strict = strict && !s.announced[name]
+	delete(s.announced, name)
 	if had, ok := m[device]; ok && (ts < had || strict && ts == had) {
 		s.t.Fatalf("%s: %s went from %d to %d; log %v", topic, device, had, ts, s.log)
 	}

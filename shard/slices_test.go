@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// sliced is a spectator for whom a shard has to build something large: one of
-// many devices, all of which have reported since.
+// sliced is a rig whose shard has to build something large for a client: an event of many
+// devices, all of which have sent newer positions.
 type sliced struct {
 	*rig
 	w    *worker
@@ -19,17 +19,17 @@ type sliced struct {
 	c    *client
 	fast *client // reads all the time
 	more []*client
-	ts   int64 // of the last report, after base
+	ts   int64 // of the last positions, after base
 }
 
-// slicedShapes are the ways to have positions.
-var slicedShapes = map[string]func(*rig) *client{
+// slicedClients makes a client of each encoding.
+var slicedClients = map[string]func(*rig) *client{
 	"plain":    func(r *rig) *client { return r.client(false) },
 	"batch":    func(r *rig) *client { return r.client(true) },
 	"deflated": func(r *rig) *client { return r.deflating() },
 }
 
-// slicedTasks bring c to where the shard's next turns build what it is to get.
+// slicedTasks prepare c so that the shard's next turns build something for it.
 var slicedTasks = map[string]func(x *sliced){
 	"lagged": func(x *sliced) {
 		x.watch(0)
@@ -85,21 +85,21 @@ var slicedTasks = map[string]func(x *sliced){
 		x.ts = 30
 		x.pass(time.Second)
 	},
-	toLive: func(x *sliced) { // which is a recovery where it is too much
+	toLive: func(x *sliced) { // becomes a recovery if it is too much
 		x.watch(time.Minute)
 		x.report()
 		x.c.subscribe("e", 0)
 	},
 }
 
-var slicedFlater = newFlater() // one for all, as it takes a megabyte
+var slicedDeflater = newDeflater() // one for all tests, because it needs a megabyte
 
 const toLive = "change to the live flow"
 
-func newSliced(t *testing.T, client func(*rig) *client, most buildBounds) *sliced {
-	x := &sliced{rig: newRig(t, Config{Shards: 1, Deflate: func() Deflater { return slicedFlater }}), ids: trackers(30), ts: 10}
+func newSliced(t *testing.T, client func(*rig) *client, bounds buildBounds) *sliced {
+	x := &sliced{rig: newRig(t, Config{Shards: 1, Deflate: func() Deflater { return slicedDeflater }}), ids: trackers(30), ts: 10}
 	x.w = x.core.workers[0]
-	x.w.core.building = most
+	x.w.core.building = bounds
 	x.roster(map[string][]string{"e": x.ids})
 	x.sendAll(x.ids, base+x.ts)
 	x.c, x.fast = client(x.rig), x.client(false)
@@ -109,21 +109,21 @@ func newSliced(t *testing.T, client func(*rig) *client, most buildBounds) *slice
 	return x
 }
 
-// lose has c recover from what it has lost.
+// lose makes c drop what is queued, and recover.
 func (x *sliced) lose() {
 	x.settle()
 	x.fast.read()
 	x.c.recover()
 }
 
-// watch has c subscribe and read what it gets.
+// watch makes c subscribe and read its snapshot.
 func (x *sliced) watch(interval time.Duration) {
 	x.p = x.c.subscribe("e", interval).shards[0]
 	x.settle()
 	x.c.read()
 }
 
-// report has devices, or all, report, and what they report sealed.
+// report sends positions of the devices given, or of all, and seals them.
 func (x *sliced) report(ids ...string) {
 	if len(ids) == 0 {
 		ids = x.ids
@@ -135,17 +135,17 @@ func (x *sliced) report(ids ...string) {
 	x.fast.read()
 }
 
-// correct takes devices that have reported last back to a time before.
+// correct corrects devices that were in the last report to a time before it.
 func (x *sliced) correct(ids ...string) {
 	var list []Correction
 	for _, id := range ids {
-		list = append(list, fall(id, x.ts-5, x.ts))
+		list = append(list, correction(id, x.ts-5, x.ts))
 	}
 	x.correctLater(list...)
 	x.turn(0)
 }
 
-// end lets everything come to rest.
+// end settles and makes all clients read.
 func (x *sliced) end() {
 	for range 4 {
 		x.settle()
@@ -157,9 +157,9 @@ func (x *sliced) end() {
 	}
 }
 
-// told is what c was told, in an order of its own where one flush or snapshot may
-// have any.
-func (x *sliced) told() (list []string) {
+// received returns all that c has received. What may come in any order within one flush or
+// snapshot is sorted.
+func (x *sliced) received() (list []string) {
 	var points []string
 	flush := func() {
 		slices.Sort(points)
@@ -186,16 +186,16 @@ func (x *sliced) told() (list []string) {
 	return list
 }
 
-// What is built in slices is what is built at once.
-func TestSlicesAreWhatOneTurnMakes(t *testing.T) {
+// The result of several slices is the same as that of one turn.
+func TestSlicesBuildTheSameAsOneTurn(t *testing.T) {
 	for name, task := range slicedTasks {
 		if name == toLive {
 			continue
 		}
-		for shape, client := range slicedShapes {
+		for shape, client := range slicedClients {
 			t.Run(name+", "+shape, func(t *testing.T) {
-				play := func(most buildBounds) (told []string, later bool) {
-					x := newSliced(t, client, most)
+				play := func(bounds buildBounds) (received []string, later bool) {
+					x := newSliced(t, client, bounds)
 					task(x)
 					x.turn(0)
 					for n := 0; x.w.unfinished() && n < 3; n++ {
@@ -203,23 +203,23 @@ func TestSlicesAreWhatOneTurnMakes(t *testing.T) {
 					}
 					later = x.w.unfinished()
 					x.end()
-					return x.told(), later
+					return x.received(), later
 				}
 				whole, later := play(defaultBounds)
 				if later {
-					t.Error("one turn is not enough where it should be")
+					t.Error("one turn is not enough with the default bounds")
 				}
-				for _, most := range []buildBounds{
+				for _, bounds := range []buildBounds{
 					{devices: 1, copied: 1, compressed: 16, moved: 16, serves: 1},
 					{devices: 3, copied: 300, compressed: 100, moved: 50, serves: 1},
 					{devices: 7, copied: 1000, compressed: 200, moved: 1000, serves: 2},
 				} {
-					got, later := play(most)
+					got, later := play(bounds)
 					if !later && (name != "flush" || shape == "deflated") {
-						t.Errorf("%+v: built in one turn, no test of slices", most)
+						t.Errorf("%+v: built in one turn: this test shows nothing", bounds)
 					}
 					if !slices.Equal(got, whole) {
-						t.Errorf("%+v: in slices\n%v\nat once\n%v", most, got, whole)
+						t.Errorf("%+v: in slices\n%v\nin one turn\n%v", bounds, got, whole)
 					}
 				}
 			})
@@ -227,7 +227,7 @@ func TestSlicesAreWhatOneTurnMakes(t *testing.T) {
 	}
 }
 
-// slicedChanges are what comes between the slices.
+// slicedChanges happen between the slices.
 var slicedChanges = map[string]func(x *sliced){
 	"positions": func(x *sliced) {
 		x.ts += 10
@@ -270,7 +270,7 @@ var slicedChanges = map[string]func(x *sliced){
 			x.c.busy = true
 		}
 	},
-	"another": func(x *sliced) {
+	"another client": func(x *sliced) {
 		another := x.client(true)
 		another.subscribe("e", 0)
 		x.turn(0)
@@ -281,16 +281,17 @@ var slicedChanges = map[string]func(x *sliced){
 	},
 }
 
-// Whatever comes between the slices, the spectator sees in the end what others see,
-// nothing older after newer, and nothing is held for it any more.
-func TestSlicesWithChangesBetween(t *testing.T) {
+// Whatever happens between the slices, the client's screen is the same as the others' in the
+// end, and all memory is released. The screen checks that nothing older comes after
+// something newer.
+func TestChangesBetweenSlicesReachTheScreen(t *testing.T) {
 	for name, task := range slicedTasks {
 		for between, change := range slicedChanges {
 			t.Run(name+", "+between, func(t *testing.T) {
-				for _, client := range slicedShapes {
+				for _, client := range slicedClients {
 					for _, turns := range []int{0, 1, 2, 3, 5, 8, 13, 21} {
-						most := buildBounds{devices: 1 + turns%4, copied: 100 << (turns % 4), compressed: 64 << (turns % 3), moved: 64, serves: 1}
-						slicedWithChange(t, task, change, client, most, turns)
+						bounds := buildBounds{devices: 1 + turns%4, copied: 100 << (turns % 4), compressed: 64 << (turns % 3), moved: 64, serves: 1}
+						slicedWithChange(t, task, change, client, bounds, turns)
 					}
 				}
 			})
@@ -298,8 +299,8 @@ func TestSlicesWithChangesBetween(t *testing.T) {
 	}
 }
 
-func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig) *client, most buildBounds, turns int) {
-	x := newSliced(t, client, most)
+func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig) *client, bounds buildBounds, turns int) {
+	x := newSliced(t, client, bounds)
 	task(x)
 	for range turns {
 		x.w.turn(nil)
@@ -311,7 +312,7 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 	}
 	x.end()
 	if x.c.busy {
-		t.Fatalf("after %d turns: the command is not carried out", turns)
+		t.Fatalf("after %d turns: the command was not carried out", turns)
 	}
 	if x.c.held["e"] == x.p.topic && !x.c.conn.Closed() {
 		if got, want := x.c.screen.seen["event:e"], x.fast.screen.seen["event:e"]; !maps.Equal(got, want) {
@@ -319,7 +320,7 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 		}
 	}
 	if n, _ := x.c.conn.Queued(); n > 0 && !x.c.conn.Closed() || x.c.conn.recovering.Load() {
-		t.Fatalf("after %d turns: %d chunks to come", turns, n)
+		t.Fatalf("after %d turns: %d chunks are still queued", turns, n)
 	}
 	takeEach(x.c.conn, func(*Chunk) {})
 	x.fast.unsubscribe("e")
@@ -327,7 +328,7 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 		x.core.Leave(c.conn, func() {})
 	}
 	x.end()
-	want(t, "held", x.core.HeldBytes(), int64(0))
+	want(t, "bytes that are not released", x.core.HeldBytes(), int64(0))
 	want(t, "builds", len(x.w.builds), 0)
 	for _, d := range x.w.devices {
 		if d.val != nil && d.val.refs != 1 {

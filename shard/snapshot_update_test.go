@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// updatingRig is a rig with one shard that applies maps a device at a time, with a map in which devices "a0" to "a9" take part in event a, and b is empty.
+// updatingRig returns a rig with one shard that applies maps one device at a time. In its
+// map, devices a0 to a9 take part in event a, and event b is empty.
 func updatingRig(t *testing.T, cfg Config) (r *rig, names []string) {
 	cfg.Shards = 1
 	r = newRig(t, cfg)
@@ -16,7 +17,7 @@ func updatingRig(t *testing.T, cfg Config) (r *rig, names []string) {
 	return r, names
 }
 
-func TestSwapLetsOthersThrough(t *testing.T) {
+func TestSwapDoesNotBlockOtherEvents(t *testing.T) {
 	r, names := updatingRig(t, Config{})
 	r.send("q", base)
 	r.roster(map[string][]string{"a": names, "b": nil, "quiet": {"q"}})
@@ -32,19 +33,19 @@ func TestSwapLetsOthersThrough(t *testing.T) {
 		t.Error("a subscribe waits for the swap to end")
 	}
 	if r.swapped() {
-		t.Fatal("the swap is over: nothing is shown by this")
+		t.Fatal("the swap is over: this test shows nothing")
 	}
 	r.settle()
 	if !r.swapped() {
-		t.Error("the shard has not told that it has taken the map over")
+		t.Error("the shard has not reported that it has applied the map")
 	}
 }
 
-// A device that moves is in the old event until the piece of the map that
-// removes it there, in the new one from the piece that adds it on, and shown there with the newest
-// that came in between.
-func TestRecordsDuringASwap(t *testing.T) {
-	r, names := updatingRig(t, Config{MaxOrphans: 1}) // in between it is none, or it would be forgotten
+// A device that moves to another event stays in the old one until the piece of the map that
+// removes it. It is in the new one from the piece that adds it, and shown there with its
+// newest position, also if that came in between.
+func TestDeviceThatMovesIsShownWithItsNewestPosition(t *testing.T) {
+	r, names := updatingRig(t, Config{MaxOrphans: 1}) // a device that counted as an orphan in between would be forgotten
 	for _, d := range names {
 		r.send(d, base)
 	}
@@ -79,13 +80,13 @@ func TestRecordsDuringASwap(t *testing.T) {
 		}
 	}
 	if s := r.core.Stats(); s.Orphans > 0 {
-		t.Errorf("%d records counted as orphans of a device that only moved", s.Orphans)
+		t.Errorf("%d records of devices that only moved count as orphans", s.Orphans)
 	}
 }
 
-// A device that is heard of for the first time while the map with it is being applied
-// is announced before it is shown.
-func TestFirstRecordDuringASwap(t *testing.T) {
+// The first record of a device comes while a map that adds the device is being applied. A
+// roster frame announces the device before it is shown.
+func TestDeviceIsAnnouncedBeforeItsFirstPosition(t *testing.T) {
 	for turns := range 12 {
 		r, names := updatingRig(t, Config{})
 		c := r.subscriber("b", false, 0)
@@ -111,15 +112,15 @@ func TestFirstRecordDuringASwap(t *testing.T) {
 		r.send("a7", base+1)
 		r.pass(r.core.Window())
 		r.settle()
-		want(t, "places of the device", len(r.core.workers[0].devices["a7"].memberships), 1)
+		want(t, "memberships of the device", len(r.core.workers[0].devices["a7"].memberships), 1)
 	}
 }
 
-// A device leaves while a position of it is pending. The subscribers with an interval
-// get the roster frame at once, and one of them then changes to the live flow. It must
-// not be shown the position, whether the seal before is still being pushed or not, and
-// must miss nothing of the devices that stay.
-func TestLeaverIsNotShownAfterAChangeToLive(t *testing.T) {
+// A device leaves while a position of it is pending. The subscribers with an interval get
+// the roster frame at once, and one of them then changes to the live flow. It must not get
+// the pending position, whether the last seal is still being pushed or not. It must get all
+// positions of the devices that stay.
+func TestChangeToLiveOmitsDevicesThatLeft(t *testing.T) {
 	for _, pushing := range []bool{false, true} {
 		r, names := updatingRig(t, Config{})
 		var all []*client
@@ -151,24 +152,24 @@ func TestLeaverIsNotShownAfterAChangeToLive(t *testing.T) {
 		for i, c := range all {
 			c.read()
 			want(t, fmt.Sprintf("screen %d", i), c.screen.seen["event:a"], map[string]int64{"a1": base + 1, "a2": base + 2})
-			want(t, fmt.Sprintf("shown to %d of devices that had left", i), len(c.screen.shownAfterLeave["event:a"]), 0)
+			want(t, fmt.Sprintf("positions on screen %d of devices that had left", i), len(c.screen.shownAfterLeave["event:a"]), 0)
 		}
 	}
 }
 
-// A tick waits for the end of a roster frame that is still being sent to the interval
-// class, and so does the next piece of the map for that topic. Neither forces that end
-// within its own turn.
+// A tick waits until a roster frame has been pushed to the whole interval class, and so
+// does the next piece of the map for the topic. Neither pushes the rest of the frame within
+// its own turn.
 func TestSwapAndLargeTicksTakeTurns(t *testing.T) {
 	r, names := updatingRig(t, Config{})
 	for _, d := range names {
 		r.send(d, base)
 	}
 	r.settle()
-	var crowd []*client
+	var clients []*client
 	for range 20 {
-		crowd = append(crowd, r.client(false))
-		crowd[len(crowd)-1].subscribe("b", Intervals[0])
+		clients = append(clients, r.client(false))
+		clients[len(clients)-1].subscribe("b", Intervals[0])
 	}
 	r.settle()
 	k := r.core.workers[0]
@@ -176,16 +177,16 @@ func TestSwapAndLargeTicksTakeTurns(t *testing.T) {
 	r.pass(Intervals[0])
 	pushed := uint64(0)
 	for !r.swapped() {
-		for _, c := range crowd {
+		for _, c := range clients {
 			n, _ := c.conn.Queued()
 			pushed -= uint64(n)
 		}
 		k.turn(nil)
-		for _, c := range crowd {
+		for _, c := range clients {
 			n, _ := c.conn.Queued()
 			pushed += uint64(n)
 		}
-		if pushed > 2 { // one of a broadcast under way, one of the frame that begins
+		if pushed > 2 { // one of the unfinished broadcast, one of the frame that begins
 			t.Fatalf("%d pushes in one turn", pushed)
 		}
 		pushed = 0
@@ -194,7 +195,7 @@ func TestSwapAndLargeTicksTakeTurns(t *testing.T) {
 		r.pass(Intervals[0])
 		r.settle()
 	}
-	for i, c := range crowd {
+	for i, c := range clients {
 		c.read()
 		want(t, fmt.Sprintf("screen %d", i), len(c.screen.seen["event:b"]), len(names))
 	}

@@ -9,58 +9,58 @@ import (
 	"pitwall/shard/internal/step"
 )
 
-// shardModel is a shard as turnOwnership sees it: work is left in its inbox, or done
-// in a reader's turn, one turn at a time.
+// shardModel is a model of a shard and its turnOwnership. Work is put into the inbox or done
+// in a reader's turn. There is one turn at a time.
 type shardModel struct {
 	t      *testing.T
 	turns  turnOwnership
-	left   []int // the inbox; one step is one access
+	inbox  []int // one step is one access
 	done   []int
-	turned bool // a turn is under way
+	inTurn bool
 }
 
-// modelWork is the number of pieces of work. Piece 1 leaves another one, modelRest,
-// which nobody brings.
+// modelWork is the number of pieces of work. Piece 1 adds another one, modelRest, which no
+// reader brings.
 const modelWork, modelRest = 5, 4
 
-// turn does the piece that is brought, otherwise the first of the inbox, and reports
-// whether more is left.
+// turn does the piece that a reader brings, or else the first in the inbox. It reports
+// whether the inbox has more.
 func (d *shardModel) turn(brought int) (more bool) {
-	if d.turned {
+	if d.inTurn {
 		d.t.Error("two turns at the same time")
 	}
-	d.turned = true
+	d.inTurn = true
 	step.Point()
-	if brought < 0 && len(d.left) > 0 {
-		brought, d.left = d.left[0], d.left[1:]
+	if brought < 0 && len(d.inbox) > 0 {
+		brought, d.inbox = d.inbox[0], d.inbox[1:]
 	}
 	if brought >= 0 {
 		d.done = append(d.done, brought)
 	}
 	if brought == 1 {
-		d.left = append(d.left, modelRest)
+		d.inbox = append(d.inbox, modelRest)
 	}
 	step.Point()
-	d.turned = false
-	return len(d.left) > 0
+	d.inTurn = false
+	return len(d.inbox) > 0
 }
 
-// bring is Deliver.
+// bring models Deliver.
 func (d *shardModel) bring(work int) {
 	if d.turns.tryAcquire() {
 		step.Point()
-		if len(d.left) == 0 {
+		if len(d.inbox) == 0 {
 			d.turns.release(d.turn(work))
 			return
 		}
 		d.turns.release(true)
 	}
 	step.Point()
-	d.left = append(d.left, work)
+	d.inbox = append(d.inbox, work)
 	d.turns.notifyShard()
 }
 
-// own is worker.run. It has the steps of awaitTurn one by one, because a thread of a
+// own models worker.run. It has the steps of awaitTurn one by one, because a thread of a
 // model must not block.
 func (d *shardModel) own(wait func()) {
 	for len(d.done) < modelWork {
@@ -89,11 +89,11 @@ func (d *shardModel) threads() []step.Thread {
 	return []step.Thread{d.own, bring(0), bring(2)}
 }
 
-// TestTurnModelEveryInterleaving has two readers bring two pieces of work each to a
-// shard that sleeps, wakes and works: never two turns at the same time, nothing lost
-// or left, and the order of each reader kept. A lost notification leaves the shard's
-// own goroutine waiting, which Explore reports.
-func TestTurnModelEveryInterleaving(t *testing.T) {
+// Two readers bring two pieces of work each to a shard that sleeps, wakes and works. There
+// are never two turns at the same time, all work is done once, and the work of each reader
+// in its order. A lost notification would leave the shard's own goroutine waiting, which
+// Explore reports.
+func TestTurnsLoseNoWorkInAnyInterleaving(t *testing.T) {
 	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
 		d := &shardModel{t: t, turns: newTurnOwnership()}
 		return d.threads(), func() {

@@ -12,10 +12,10 @@ import (
 	"pitwall/codec"
 )
 
-// TestTurnsOneAtATime has readers and the owner count in a plain variable. Under the
-// race detector that shows what they publish to each other. Every piece of work is
-// done once, in a reader's turn or after a notification.
-func TestTurnsOneAtATime(t *testing.T) {
+// Readers and the owner add to plain variables in their turns, so that the race detector
+// finds two turns at the same time. Every piece of work is done once, in a reader's turn or
+// after a notification.
+func TestTurnsAreExclusive(t *testing.T) {
 	const readers, each = 4, 2000
 	b := newTurnOwnership()
 	work := make(chan int, readers*each)
@@ -60,7 +60,7 @@ func TestTurnsOneAtATime(t *testing.T) {
 	}
 	all.Wait()
 	if !eventually(func() bool { return counted.Load() == readers*each }) {
-		t.Fatalf("%d of %d pieces done", counted.Load(), readers*each)
+		t.Fatalf("%d of %d pieces of work are done", counted.Load(), readers*each)
 	}
 	close(done)
 	owner.Wait()
@@ -70,8 +70,8 @@ func TestTurnsOneAtATime(t *testing.T) {
 	t.Logf("%d of %d pieces in turns of readers", acquired, readers*each)
 }
 
-// TestOwnerEndsAfterAReadersTurn: the owner does not end while a reader has the turn,
-// and nobody gets it afterwards.
+// The owner does not end while a reader has the turn. After its end nobody can acquire the
+// turn.
 func TestOwnerEndsAfterAReadersTurn(t *testing.T) {
 	b, done, ended := newTurnOwnership(), make(chan struct{}), make(chan bool)
 	go func() { ended <- b.awaitTurn(done) }()
@@ -89,14 +89,13 @@ func TestOwnerEndsAfterAReadersTurn(t *testing.T) {
 	}
 	b.release(false)
 	if on := <-ended; on || b.tryAcquire() {
-		t.Errorf("after the end: awaitTurn says %v, and the turn can be acquired", on)
+		t.Errorf("after the end awaitTurn returned %v, or the turn can be acquired", on)
 	}
 }
 
-// TestSmallBatchesAreReadersTurns: a small batch for an idle shard is taken in by the
-// reader itself; a larger one goes to the shard's own goroutine. Either way batches are
-// taken in in their order.
-func TestSmallBatchesAreReadersTurns(t *testing.T) {
+// A small batch for an idle shard is applied in a reader's turn, a larger one by the shard's
+// own goroutine. All batches are applied in their order.
+func TestSmallBatchesAreAppliedByTheirReader(t *testing.T) {
 	core, ctx := running(t, Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour}, Pair{"d", "e"})
 	w, ts := core.workers[0], int64(base)
 	fill := func(n int) *Batch {
@@ -124,7 +123,7 @@ func TestSmallBatchesAreReadersTurns(t *testing.T) {
 		}
 	}
 	if acquired == 0 {
-		t.Error("no small batch was taken in by its reader")
+		t.Error("no small batch was applied by its reader")
 	}
 	at := func() (mark int64) {
 		if !w.turns.tryAcquire() {
@@ -137,12 +136,12 @@ func TestSmallBatchesAreReadersTurns(t *testing.T) {
 		t.Errorf("the device is at %d, want %d", at(), ts)
 	}
 	if s := core.Stats(); s.Late > 0 || s.Duplicates > 0 {
-		t.Errorf("%d late and %d twice: out of order", s.Late, s.Duplicates)
+		t.Errorf("%d late records and %d duplicates: batches were applied out of order", s.Late, s.Duplicates)
 	}
 }
 
-// tryTurn runs a turn with b on the caller's goroutine, as Deliver does for a small
-// batch. False: the shard is busy, and b is not taken in.
+// tryTurn applies b in a turn of the caller's goroutine, as Deliver does with a small batch.
+// It returns false if the shard is busy; b is then not applied.
 func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
 	if !w.tryAcquireIdle() {
 		return false
@@ -153,10 +152,10 @@ func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
 	return true
 }
 
-// BenchmarkDeliver brings each of two shards at rest one position, at every tick
-// of about a millisecond: in turns of the reader, and through the inboxes to the
-// shards' own goroutines. What counts is the processor time of all threads, those that
-// are woken included, beyond that of the tick alone.
+// BenchmarkDeliver delivers one position to each of two idle shards about every millisecond:
+// in turns of the reader ("turn"), and through the inboxes to the shards' own goroutines
+// ("inbox"). What counts is the CPU time of all threads beyond that of the ticker alone
+// ("tick").
 func BenchmarkDeliver(b *testing.B) {
 	for _, of := range []string{"turn", "inbox", "tick"} {
 		b.Run(of, func(b *testing.B) { benchDeliver(b, of) })

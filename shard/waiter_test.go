@@ -8,7 +8,7 @@ import (
 	"pitwall/codec"
 )
 
-// reportAtOnce has all devices report in one turn, which the next one seals.
+// reportAtOnce applies positions of all devices in one turn and seals them in the next.
 func (x *sliced) reportAtOnce() {
 	x.ts += 10
 	b := x.core.AcquireBatch()
@@ -20,10 +20,10 @@ func (x *sliced) reportAtOnce() {
 	x.w.turn(nil)
 }
 
-// A subscription that has seen newer positions than a build under way shows does not
-// join it, although the build reaches back far enough.
-func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 1, copied: 1 << 20, compressed: 1 << 20, moved: 1 << 20, serves: 1})
+// A subscription that has newer positions than an unfinished build does not wait for that
+// build, although it reaches back far enough.
+func TestSubscriptionDoesNotJoinAnOlderBuild(t *testing.T) {
+	x := newSliced(t, slicedClients["plain"], buildBounds{devices: 1, copied: 1 << 20, compressed: 1 << 20, moved: 1 << 20, serves: 1})
 	x.watch(0)
 	x.c.conn.markLagged()
 	x.report()
@@ -42,18 +42,18 @@ func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
 	x.fast.read()
 	x.w.turn(nil)
 	if x.w.oldestBuild(x.p) != first || first.waiting != [2]int{1, 0} {
-		t.Fatalf("the first build is at its end, or has another waiting: %v", first.waiting)
+		t.Fatalf("the first build has ended, or another subscription waits for it: %v", first.waiting)
 	}
 	want(t, "builds", len(x.w.builds), 2)
 	x.end()
 	want(t, "in the end", x.fast.screen.seen, x.c.screen.seen)
 }
 
-// A subscription is renewed for one shard while another still builds its first
-// snapshot: it begins again on both.
-func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
+// A subscription is renewed on one shard while another still builds its first snapshot. It
+// begins again on both.
+func TestRenewalBeforeTheFirstSnapshotRestartsBothShards(t *testing.T) {
 	for name, interval := range map[string]time.Duration{"live": 0, "interval": time.Second} {
-		for finished := range 8 { // turns of the slow shard before it hears of the renewal
+		for turns := range 8 { // of the slow shard before it gets the renewal
 			r := newRig(t, Config{Shards: 2})
 			var heavy, light []string
 			for _, id := range numbered("d", 60) {
@@ -70,12 +70,12 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			r.core.building.devices = 5
 			c := r.client(false)
 			p := c.subscribe("e", interval).shards[1]
-			other := r.client(false) // keeps the build
+			other := r.client(false) // waits for the same build, so that it is not dropped
 			other.subscribe("e", 0)
 			r.core.workers[0].turn(nil)
 			r.turn(1)
 			if !c.busy || !other.busy || c.conn.subOf(p) == nil {
-				t.Fatal("no shard waits, or both do")
+				t.Fatal("want a subscription that only one shard has finished")
 			}
 			c.read()
 			c.conn.markLagged()
@@ -87,10 +87,10 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			r.core.workers[0].turn(nil)
 			r.turn(1)
 			p.roster.completeSince = 0
-			for range finished {
+			for range turns {
 				r.core.workers[0].turn(nil)
 			}
-			r.turn(1) // stops it as well, so that the slow one renews it while it builds
+			r.turn(1) // stops it too, so that the slow shard renews it during the build
 			r.core.workers[0].turn(nil)
 			for range 3 {
 				r.settle()
@@ -103,7 +103,7 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			}
 			want(t, name+": subscriptions", subs, 1)
 			want(t, name+": renewed", c.screen.renewed["event:e"], true)
-			want(t, name+": under way", c.busy || c.conn.recovering.Load(), false)
+			want(t, name+": a command or a recovery is unfinished", c.busy || c.conn.recovering.Load(), false)
 			want(t, name+": parts", c.screen.parts["event:e"], 2)
 			want(t, name+": devices shown", len(c.screen.seen["event:e"]), len(ids))
 			r.sendAll(ids, base+30)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestWakeTimer: the timer fires at the moment last set and at no other, again when
-// it is set to the moment at which it has just fired, and not after never.
-func TestWakeTimer(t *testing.T) {
+// The timer fires at the time that was set last and at no other. It fires again if it is set
+// to the time at which it has just fired. It does not fire after it was set to never.
+func TestWakeTimerFiresAtTheLastTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		now := func() int64 { return int64(time.Since(start)) + 1 }
@@ -45,7 +45,7 @@ func TestWakeTimer(t *testing.T) {
 		expect()
 		to(ms(100))
 		expect(ms(100))
-		b.set(ms(100), ms(100)-1) // the core's clock says that it has fired early
+		b.set(ms(100), ms(100)-1) // by the core's clock it has fired early
 		to(ms(100) + 1)
 		expect(ms(100), ms(100)+1)
 		b.set(ms(300), now())
@@ -56,14 +56,14 @@ func TestWakeTimer(t *testing.T) {
 		b.set(never, now())
 		to(ms(500))
 		expect(ms(100), ms(100)+1, ms(200))
-		b.set(ms(450), now()) // past
+		b.set(ms(450), now()) // in the past
 		to(ms(501))
 		expect(ms(100), ms(100)+1, ms(200), ms(500))
 	})
 }
 
-// BenchmarkWait is a shard that takes a batch in and waits again for the same
-// moment: with the wake timer, and with a timer's channel in the select.
+// BenchmarkWait models a shard that applies a batch and then waits until the same time
+// again: with the wake timer, and with a timer's channel in the select.
 func BenchmarkWait(b *testing.B) {
 	const due = int64(time.Hour)
 	wait := func(b *testing.B, wait func(batches chan *Batch) *Batch) {

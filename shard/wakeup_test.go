@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// fired reports whether a wake-up waits, and takes it.
+// fired reports whether there is a wake-up, and takes it.
 func fired(wake <-chan struct{}) bool {
 	select {
 	case <-wake:
@@ -16,9 +16,8 @@ func fired(wake <-chan struct{}) bool {
 	}
 }
 
-// TestWakeTimerIsSetAgainAfterNever: a timer that was set to never fires when it is
-// set to the moment that it had before.
-func TestWakeTimerIsSetAgainAfterNever(t *testing.T) {
+// A timer that was set to never fires if it is set to its earlier time again.
+func TestWakeTimerFiresAfterNever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, wake := time.Now(), make(chan struct{}, 1)
 		now := func() int64 { return int64(time.Since(start)) + 1 }
@@ -31,14 +30,13 @@ func TestWakeTimerIsSetAgainAfterNever(t *testing.T) {
 		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if !fired(wake) {
-			t.Error("a moment that was set, cleared and set again did not fire")
+			t.Error("the timer did not fire")
 		}
 	})
 }
 
-// TestReleaseNotifiesTheOwner: the shard's own goroutine is notified when a reader's
-// turn leaves something to do, or when the owner requested the turn meanwhile, and
-// not otherwise.
+// The shard's own goroutine is notified if a reader's turn leaves something to do, or if the
+// owner has requested the turn meanwhile, and not otherwise.
 func TestReleaseNotifiesTheOwner(t *testing.T) {
 	for _, tt := range []struct {
 		name                      string
@@ -46,16 +44,16 @@ func TestReleaseNotifiesTheOwner(t *testing.T) {
 	}{
 		{"nothing is left", false, false, false},
 		{"something is left", true, false, true},
-		{"the owner asked", false, true, true},
+		{"the owner has requested the turn", false, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			turns := newTurnOwnership()
 			turns.giveUp()
 			if !turns.tryAcquire() {
-				t.Fatal("a free turn was not given")
+				t.Fatal("a free turn cannot be acquired")
 			}
 			if turns.tryAcquire() {
-				t.Fatal("the turn was given twice")
+				t.Fatal("the turn was acquired twice")
 			}
 			if tt.requested && turns.request() {
 				t.Fatal("the owner took the turn from a reader")
@@ -69,49 +67,48 @@ func TestReleaseNotifiesTheOwner(t *testing.T) {
 	}
 }
 
-// TestWriterThatGathersIsWoken: a shard that has come further wakes a writer
-// that waits for it, and no other.
-func TestWriterThatGathersIsWoken(t *testing.T) {
+// A shard whose watermark advances wakes a writer that awaits a flush, and no other.
+func TestOnlyAWriterThatAwaitsAFlushIsWoken(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}})
 	r.client(false).subscribe("e", 0)
 	r.settle()
 	q := r.core.Queue(0)
-	for _, gathers := range []bool{false, true} {
+	for _, awaits := range []bool{false, true} {
 		r.pass(r.core.Window())
 		r.send("a", base+r.now)
-		r.turn(0) // sealed: the shard has passed this moment only
+		r.turn(0) // sealed: the watermark is at this time
 		r.send("a", base+r.now+1)
 		r.turn(0) // the next seal is due in a window
 		r.pass(r.core.Window())
 		takeAll(q)
 		fired(q.Wakeups())
-		q.AwaitFlush(gathers)
-		passed := r.core.workers[0].watermark.Load()
-		r.core.workers[0].advance(passed + int64(r.core.Window()))
-		if !r.core.FlushedThrough(passed + 1) {
-			t.Fatal("the shard has not come further: nothing is shown by this")
+		q.AwaitFlush(awaits)
+		before := r.core.workers[0].watermark.Load()
+		r.core.workers[0].advance(before + int64(r.core.Window()))
+		if !r.core.FlushedThrough(before + 1) {
+			t.Fatal("the watermark has not advanced: this test shows nothing")
 		}
-		want(t, "woken", fired(q.Wakeups()), gathers)
+		want(t, "woken", fired(q.Wakeups()), awaits)
 		q.AwaitFlush(false)
 		r.settle()
 	}
 }
 
-// TestQueueKeepsTheNewestFlush: chains come from several shards in any order.
-func TestQueueKeepsTheNewestFlush(t *testing.T) {
+// Chains come from several shards in any order of their flushes.
+func TestNewestFlushIsTheLatestOfAllChains(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	q := r.core.Queue(0)
-	for _, instant := range []int64{7, 9, 8, 0} {
+	for _, flush := range []int64{7, 9, 8, 0} {
 		var one chain
 		one.add(r.client(false).conn)
-		q.splice(&one, instant)
+		q.splice(&one, flush)
 	}
 	want(t, "flush", q.NewestFlush(), int64(9))
 }
 
-// TestSmallListCanBeOff: a limit of zero sends every connection to the bulk list.
-func TestSmallListCanBeOff(t *testing.T) {
+// With a limit of zero, every connection goes to the bulk list.
+func TestZeroLimitDisablesTheSmallList(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	q := r.core.Queue(0)
 	for limit, inSmall := range []bool{false, true} {

@@ -7,14 +7,13 @@ import (
 	"testing"
 )
 
-// Sessions watch and unwatch an event while maps with and without it are put in
-// force by turns. A topic that is watched is the one that the map in force, or
-// the next one with the event, has. Otherwise the session would never get anything
-// again.
-func TestWatchedTopicsOutliveEveryMap(t *testing.T) {
+// Sessions watch and unwatch an event while maps with and without the event are swapped. A
+// watched topic is the one of the current map, or of the next map with the event. Otherwise
+// the session would never get anything again.
+func TestWatchedTopicsSurviveSwaps(t *testing.T) {
 	core, ctx := running(t, Config{Shards: 1}, Pair{"a", "e"})
 	var pairs []Pair
-	for i := range 300 { // so that the map takes a while to build
+	for i := range 300 { // so that it takes some time to build the map
 		pairs = append(pairs, Pair{fmt.Sprintf("d%d", i), "big"})
 	}
 	var over atomic.Bool
@@ -55,6 +54,6 @@ func TestWatchedTopicsOutliveEveryMap(t *testing.T) {
 	over.Store(true)
 	sessions.Wait()
 	if n := orphaned.Load(); n > 0 {
-		t.Errorf("%d times a topic was watched, or in force, that is not in the table any more, in %d swaps", n, swaps)
+		t.Errorf("in %d swaps, %d times a watched topic, or one of the current map, was not in the table any more", swaps, n)
 	}
 }

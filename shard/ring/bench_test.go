@@ -9,7 +9,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 )
 
-// item is what the rings of the tests hold: it can be distinguished from all others.
+// item is the element of the rings. Its fields distinguish it from all others.
 type item struct{ producer, n int }
 
 func tagged(producer, n int) *item { return &item{producer, n} }
@@ -19,12 +19,12 @@ type queue interface {
 	Take() *item
 }
 
-// xsyncRing is the ready-made one. Its size is fixed, and an empty one of 64
-// takes 5 KB.
+// xsyncRing is a queue of a library. Its size is fixed, and an empty one with 64 slots takes
+// 5 KB.
 type xsyncRing struct{ q *xsync.MPMCQueueOf[*item] }
 
 func (r xsyncRing) Push(c *item) {
-	for !r.q.TryEnqueue(c) { // false after a lost race as well as when full
+	for !r.q.TryEnqueue(c) { // fails after a lost race as well as when the queue is full
 		runtime.Gosched()
 	}
 }
@@ -34,8 +34,8 @@ func (r xsyncRing) Take() *item {
 	return c
 }
 
-// several makes n queues of a kind.
-func several(n int, fresh func() queue) []queue {
+// newQueues makes n queues.
+func newQueues(n int, fresh func() queue) []queue {
 	all := make([]queue, n)
 	for i := range all {
 		all[i] = fresh()
@@ -43,10 +43,10 @@ func several(n int, fresh func() queue) []queue {
 	return all
 }
 
-// benchRings pushes to many rings and drains them, as a flush does: two
-// chunks each.
+// benchRings pushes two items to each of many rings, and then drains them, as a flush and
+// its writers do.
 func benchRings(b *testing.B, n int, fresh func() queue) {
-	rings := several(n, fresh)
+	rings := newQueues(n, fresh)
 	c := tagged(0, 0)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -63,8 +63,8 @@ func benchRings(b *testing.B, n int, fresh func() queue) {
 	}
 }
 
-// kinds are the ring and two others. A queue for one producer would not do: a
-// connection's ring has a producer per shard.
+// kinds are the ring and two queues to compare it with. A queue for a single producer cannot
+// be used, because every shard is a producer of a connection's ring.
 var kinds = []struct {
 	name  string
 	fresh func() queue
@@ -85,9 +85,9 @@ func BenchmarkRing(b *testing.B) {
 	}
 }
 
-// BenchmarkRingContended has two producers, like the shards of a machine with
-// two processors, push bursts to one ring that a third goroutine empties
-// meanwhile; one operation is one pointer pushed and taken.
+// BenchmarkRingContended: two producers, like the shards of a machine with two processors,
+// push bursts to one ring, and a third goroutine takes them at the same time. One operation
+// is one pointer pushed and taken.
 func BenchmarkRingContended(b *testing.B) {
 	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) { benchContended(b, k.fresh()) })
@@ -126,10 +126,9 @@ func benchContended(b *testing.B, q queue) {
 	wg.Wait()
 }
 
-// BenchmarkRingShared has two producers go over the same 10,000 rings at the
-// same time and push one pointer into each, like the shards of an event at its
-// instant, while a third goroutine takes what they pushed the time before; one
-// operation is one pointer pushed and taken.
+// BenchmarkRingShared: two producers push one pointer to each of the same 10,000 rings at the
+// same time, like the shards of an event at a flush. A third goroutine takes what they
+// pushed in the round before. One operation is one pointer pushed and taken.
 func BenchmarkRingShared(b *testing.B) {
 	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) { benchShared(b, k.fresh) })
@@ -138,7 +137,7 @@ func BenchmarkRingShared(b *testing.B) {
 
 func benchShared(b *testing.B, fresh func() queue) {
 	const producers, rings = 2, 10_000
-	all := several(rings, fresh)
+	all := newQueues(rings, fresh)
 	c := tagged(0, 0)
 	rounds := b.N/(producers*rings) + 1
 	var begin [producers]chan struct{}
@@ -186,11 +185,10 @@ func benchShared(b *testing.B, fresh func() queue) {
 	wg.Wait()
 }
 
-// BenchmarkRingInStep has two goroutines push one pointer
-// each into the same 10,000 rings in the same order, as two shards do on two
-// processors at an instant, and then take from half of the rings each, like two
-// writers; they begin each half together. One operation is one pointer pushed
-// and taken, and takes both.
+// BenchmarkRingInStep: two goroutines push one pointer to each of the same 10,000 rings in
+// the same order, as two shards on two processors do at a flush. Then each takes from half
+// of the rings, like two writers. They begin both steps together. One operation is one
+// pointer pushed and taken.
 func BenchmarkRingInStep(b *testing.B) {
 	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) { benchInStep(b, k.fresh) })
@@ -199,10 +197,10 @@ func BenchmarkRingInStep(b *testing.B) {
 
 func benchInStep(b *testing.B, fresh func() queue) {
 	const both, rings = 2, 10_000
-	all := several(rings, fresh)
+	all := newQueues(rings, fresh)
 	var arrived atomic.Int64
-	together := func(half int) {
-		for arrived.Add(1); arrived.Load() < int64(both*half); {
+	barrier := func(step int) {
+		for arrived.Add(1); arrived.Load() < int64(both*step); {
 			runtime.Gosched()
 		}
 	}
@@ -218,7 +216,7 @@ func benchInStep(b *testing.B, fresh func() queue) {
 				for _, q := range all {
 					q.Push(c)
 				}
-				together(2*round + 1)
+				barrier(2*round + 1)
 				for _, q := range mine {
 					for range both {
 						if q.Take() == nil {
@@ -226,18 +224,17 @@ func benchInStep(b *testing.B, fresh func() queue) {
 						}
 					}
 				}
-				together(2*round + 2)
+				barrier(2*round + 2)
 			}
 		})
 	}
 	wg.Wait()
 	if n := lost.Load(); n > 0 {
-		b.Fatalf("%d pointers were not there", n)
+		b.Fatalf("%d pointers were lost", n)
 	}
 }
 
-// BenchmarkRingMemory reports what a queue takes before its first chunk and
-// with one in it.
+// BenchmarkRingMemory reports the memory of a queue before its first item and with one item.
 func BenchmarkRingMemory(b *testing.B) {
 	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) {
@@ -256,7 +253,7 @@ func BenchmarkRingMemory(b *testing.B) {
 			})
 			for b.Loop() {
 			}
-			b.ReportMetric(float64(empty)/n-16, "B/empty") // the slice's own interface apart
+			b.ReportMetric(float64(empty)/n-16, "B/empty") // without the interface in the slice
 			b.ReportMetric(float64(empty+used)/n-16, "B/used")
 			b.ReportMetric(0, "ns/op")
 			runtime.KeepAlive(rings)
@@ -264,7 +261,7 @@ func BenchmarkRingMemory(b *testing.B) {
 	}
 }
 
-// grown is how much more of the heap is in use after f.
+// grown returns by how many bytes f makes the heap grow.
 func grown(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.GC()

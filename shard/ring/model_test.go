@@ -9,11 +9,10 @@ import (
 	"pitwall/shard/internal/step"
 )
 
-// TestModelEveryInterleaving has two producers push two pointers each into a
-// ring that begins with one slot, and the consumer take four, shrinking the ring
-// whenever it looks empty: nothing lost, nothing twice, each producer's order
-// kept, and Empty is right when no other goroutine moves.
-func TestModelEveryInterleaving(t *testing.T) {
+// Two producers push two pointers each to a ring that begins with one slot. The consumer
+// takes four and shrinks the ring whenever it finds it empty. No pointer is lost or comes
+// twice, those of each producer come in their order, and Empty is right at the end.
+func TestNothingIsLostInAnyInterleaving(t *testing.T) {
 	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
 		var r Ring[item]
 		var got []string
@@ -57,15 +56,15 @@ func TestModelEveryInterleaving(t *testing.T) {
 	}
 }
 
-// TestModelFindsAPlantedBug plays a slot that its consumer frees before it
-// has emptied it, and must see a schedule in which a pointer is lost.
+// TestModelFindsAPlantedBug: a consumer frees a slot before it has emptied it. The model must
+// find a schedule in which a pointer is lost.
 func TestModelFindsAPlantedBug(t *testing.T) {
 	lost := false
 	step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
 		s := newSegment[item](1)
 		pushed, taken := 0, 0
 		push := func(func()) {
-			for range 6 { // looks
+			for range 6 { // attempts
 				if step.Point(); pushed < 2 && s.tail.Load() == s.head.Load() {
 					s.tail.Add(1)
 					step.Point()

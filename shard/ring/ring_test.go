@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestRingAgainstPlainQueue plays random calls on one goroutine against a slice.
-func TestRingAgainstPlainQueue(t *testing.T) {
+// TestRingMatchesASlice makes random calls on one goroutine and compares with a slice.
+func TestRingMatchesASlice(t *testing.T) {
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		var r Ring[item]
@@ -28,7 +28,7 @@ func TestRingAgainstPlainQueue(t *testing.T) {
 					want, model = model[0], model[1:]
 				}
 				if r.Empty() != (want == nil) {
-					t.Fatalf("seed %d, step %d: empty says %v, model has %d", seed, i, r.Empty(), len(model))
+					t.Fatalf("seed %d, step %d: Empty is %v, the slice has %d", seed, i, r.Empty(), len(model))
 				}
 				if got := r.Take(); got != want {
 					t.Fatalf("seed %d, step %d: took %v, want %v", seed, i, got, want)
@@ -43,14 +43,13 @@ func TestRingAgainstPlainQueue(t *testing.T) {
 			}
 		}
 		if got := r.Take(); got != nil {
-			t.Fatalf("seed %d: %v left over", seed, got)
+			t.Fatalf("seed %d: %v is left at the end", seed, got)
 		}
 	}
 }
 
-// TestRingStress has several producers and one consumer, with the ring growing
-// and shrinking: every pointer is seen exactly once and each producer's order is
-// kept.
+// TestRingStress: with several producers and one consumer, while the ring grows and shrinks,
+// every pointer comes exactly once, and those of each producer in their order.
 func TestRingStress(t *testing.T) {
 	const producers, each = 4, 20000
 	var r Ring[item]
@@ -81,14 +80,14 @@ func TestRingStress(t *testing.T) {
 	}
 	wg.Wait()
 	if c := r.Take(); c != nil {
-		t.Fatalf("one too many: %v", c)
+		t.Fatalf("%v is left at the end", c)
 	}
 }
 
 func TestRingGrowsAndShrinks(t *testing.T) {
 	var r Ring[item]
 	if r.head.Load() != nil {
-		t.Fatal("an idle ring has memory")
+		t.Fatal("a new ring has allocated memory")
 	}
 	for i := range 100 {
 		r.Push(tagged(0, i))
@@ -98,7 +97,7 @@ func TestRingGrowsAndShrinks(t *testing.T) {
 	}
 	for i := range 100 {
 		if c := r.Take(); c == nil || int(c.n) != i {
-			t.Fatalf("take %d gave %v", i, c)
+			t.Fatalf("take %d returned %v", i, c)
 		}
 	}
 	r.Shrink()
@@ -110,13 +109,13 @@ func TestRingGrowsAndShrinks(t *testing.T) {
 		t.Fatalf("after shrinking the segment has %d slots, want %d", n, firstSegment)
 	}
 	if c := r.Take(); c == nil || c.n != 7 {
-		t.Fatalf("after shrinking came %v", c)
+		t.Fatalf("after shrinking, Take returned %v", c)
 	}
 }
 
-// TestRingShrinksWhenItIsQuiet: a ring that has grown for one large flush becomes
-// small when it has had only few pointers for a while, for instance pings. One that
-// is filled at each flush keeps its size.
+// TestRingShrinksWhenItIsQuiet: a ring that has grown for one large flush becomes small after
+// it has had only few pointers for some time, pings for instance. A ring that is filled at
+// each flush keeps its size.
 func TestRingShrinksWhenItIsQuiet(t *testing.T) {
 	var r Ring[item]
 	now := int64(1)
@@ -128,7 +127,7 @@ func TestRingShrinksWhenItIsQuiet(t *testing.T) {
 		}
 		r.ShrinkIfQuiet(func() int64 { return now })
 		if !r.Empty() {
-			t.Fatal("something is left")
+			t.Fatal("the ring is not empty")
 		}
 		return r.Slots()
 	}
@@ -152,9 +151,8 @@ func TestRingShrinksWhenItIsQuiet(t *testing.T) {
 	}
 }
 
-// TestRingShrinksDuringGrowth has a producer that found the ring full and was
-// descheduled after it linked a larger segment. Meanwhile the ring is emptied and
-// shrunk.
+// TestRingShrinksDuringGrowth: a producer finds the ring full and is descheduled after it has
+// linked a larger segment. Meanwhile the ring is emptied and shrunk.
 func TestRingShrinksDuringGrowth(t *testing.T) {
 	var r Ring[item]
 	for i := range 64 {
@@ -172,16 +170,16 @@ func TestRingShrinksDuringGrowth(t *testing.T) {
 	s.close(len(large.slots)) // the producer goes on
 	r.Push(tagged(0, 7))
 	if c := r.Take(); c == nil || c.n != 7 {
-		t.Errorf("after that came %v", c)
+		t.Errorf("then Take returned %v", c)
 	}
 }
 
-// TestRingAroundTheArray goes round a segment whose counters start at different
-// places, the last of them close to the bit that closes a segment.
-func TestRingAroundTheArray(t *testing.T) {
+// TestSegmentWrapsAround pushes and takes through a segment whose counters start at different
+// values, the last of them close to the bit that closes a segment.
+func TestSegmentWrapsAround(t *testing.T) {
 	for _, start := range []uint64{0, 1, 3, 4, closedBit - 1<<20} {
 		var r Ring[item]
-		s := newSegment[item](4) // whatever a first segment has
+		s := newSegment[item](4) // whatever the size of a first segment is
 		s.head.Store(start)
 		s.taken = start
 		s.tail.Store(start)
@@ -189,10 +187,10 @@ func TestRingAroundTheArray(t *testing.T) {
 		r.tail.Store(s)
 		for i := range 1000 {
 			r.Push(tagged(0, i))
-			if i%3 == 2 { // three in, three out: round and round
+			if i%3 == 2 { // take three after each three
 				for k := i - 2; k <= i; k++ {
 					if c := r.Take(); c == nil || int(c.n) != k {
-						t.Fatalf("start %d: take %d gave %v", start, k, c)
+						t.Fatalf("start %d: take %d returned %v", start, k, c)
 					}
 				}
 			}
