@@ -76,7 +76,7 @@ type Guard struct {
 	faultLog   pace.LogLimiter
 	delayed    []string           // delayed events, as last logged; belongs to the goroutine of refresh
 	quit       context.CancelFunc // cancels all requests
-	refreshNow chan struct{}      // holds a value while a notification waits for its refresh
+	refreshNow pace.Signal        // set by notifications
 }
 
 // New makes a Guard. The error names the setting that is wrong. Call Open next, and
@@ -86,7 +86,7 @@ func New(o Options) (*Guard, error) {
 	g := &Guard{
 		o: o, clients: newClients(o.Timeout, o.Sessions), lists: &lists{store: o.Store}, quit: quit,
 		identities: newCache[*Identity](life, o.Timeout), verified: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
-		refreshNow: make(chan struct{}, 1),
+		refreshNow: pace.NewSignal(),
 	}
 	g.o.Decide = slices.Clone(o.Decide)
 	g.meters.register(o.Metrics)

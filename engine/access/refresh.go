@@ -16,13 +16,7 @@ const refreshGap = 50 * time.Millisecond
 // followNotifications wakes refreshLoop for each notification of the database. If
 // notifications are lost, the refresh at the interval still finds the changes.
 func (g *Guard) followNotifications(ctx context.Context) {
-	wake := func() {
-		select {
-		case g.refreshNow <- struct{}{}:
-		default:
-		}
-	}
-	err := g.o.Store.Listen(ctx, []string{Channel}, wake, func(string, string) { wake() })
+	err := g.o.Store.Listen(ctx, []string{Channel}, g.refreshNow.Set, func(string, string) { g.refreshNow.Set() })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		g.o.Logger.Warn("listening for changes of access has ended; changes are seen at the next refresh", "error", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"pitwall/engine/internal/pace"
 )
 
 // slotTTL is how long a slot stays taken without a renewal, when the instance that
@@ -47,12 +49,12 @@ type slotKeeper struct {
 
 	mu       sync.Mutex // not held during a command to Redis
 	held     map[*slot]bool
-	released []*slot // not yet released in Redis
-	wake     chan struct{}
+	released []*slot     // not yet released in Redis
+	wake     pace.Signal // set by release
 }
 
 func newSlotKeeper(s Slots, log *slog.Logger) *slotKeeper {
-	return &slotKeeper{store: s, log: log, held: map[*slot]bool{}, wake: make(chan struct{}, 1)}
+	return &slotKeeper{store: s, log: log, held: map[*slot]bool{}, wake: pace.NewSignal()}
 }
 
 // take takes a slot of a link. It returns errLinkFull if none is free.
@@ -78,10 +80,7 @@ func (k *slotKeeper) release(s *slot) {
 	delete(k.held, s)
 	k.released = append(k.released, s)
 	k.mu.Unlock()
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
+	k.wake.Set()
 }
 
 // run renews and releases slots until ctx ends. At the end it sends the last releases.

@@ -58,7 +58,7 @@ type Corrector struct {
 	opt      Options
 	lookups  *metrics.Counter // devices looked up
 	failures *metrics.Counter
-	wakeup   chan struct{} // holds a value while devices are pending
+	wakeup   pace.Signal // set while devices are pending
 	fault    pace.LogLimiter
 
 	mu      sync.Mutex
@@ -78,7 +78,7 @@ const (
 // New makes a Corrector and registers its metrics. It starts no goroutine.
 func New(o Options) *Corrector {
 	return &Corrector{
-		opt: o, wakeup: make(chan struct{}, 1), pending: map[string]bool{},
+		opt: o, wakeup: pace.NewSignal(), pending: map[string]bool{},
 		lookups:  o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
 		failures: o.Metrics.GetOrCreateCounter("processor_archive_correction_failures_total"),
 	}
@@ -139,7 +139,7 @@ func (c *Corrector) add(device string) {
 		c.all = true
 	}
 	c.mu.Unlock()
-	c.wake()
+	c.wakeup.Set()
 }
 
 // addAll records that any device may have changed.
@@ -147,15 +147,7 @@ func (c *Corrector) addAll() {
 	c.mu.Lock()
 	c.all = true
 	c.mu.Unlock()
-	c.wake()
-}
-
-// wake makes Run take the pending devices.
-func (c *Corrector) wake() {
-	select {
-	case c.wakeup <- struct{}{}:
-	default:
-	}
+	c.wakeup.Set()
 }
 
 // take empties pending and returns the devices to look up, once each.

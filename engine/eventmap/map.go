@@ -68,7 +68,7 @@ type Options struct {
 type Map struct {
 	opts   Options
 	meters meters
-	wake   chan struct{} // holds one value while a notification waits for its refresh
+	wake   pace.Signal // set by notifications
 	limit  pace.LogLimiter
 
 	leftOut int // rows that were left out of the current roster
@@ -76,7 +76,7 @@ type Map struct {
 
 // New makes a Map. Nothing runs until Refresh or Run.
 func New(o Options) *Map {
-	m := &Map{opts: o, wake: make(chan struct{}, 1)}
+	m := &Map{opts: o, wake: pace.NewSignal()}
 	m.meters.register(o.Metrics)
 	return m
 }
@@ -152,13 +152,7 @@ func (m *Map) gap(took time.Duration) time.Duration {
 // followNotifications wakes refreshLoop for each notification. If notifications are
 // lost, the refresh at the interval still finds the changes.
 func (m *Map) followNotifications(ctx context.Context) {
-	wake := func() {
-		select {
-		case m.wake <- struct{}{}:
-		default:
-		}
-	}
-	err := m.opts.Notifier.Listen(ctx, []string{Channel}, wake, func(string, string) { wake() })
+	err := m.opts.Notifier.Listen(ctx, []string{Channel}, m.wake.Set, func(string, string) { m.wake.Set() })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		m.opts.Logger.Warn("listening for roster changes has ended; changes are seen at the next refresh", "error", err)
 	}

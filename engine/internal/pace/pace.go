@@ -1,9 +1,9 @@
-// Package pace limits repetition: retries against a server that cannot be reached,
-// and log lines of a fault that persists. The packages that talk to servers share
-// it; the fan-out path does not use it.
+// Package pace limits repetition: retries against a server that cannot be reached, log
+// lines of a fault that persists, and wake-ups by a burst of notifications. The
+// packages that talk to servers share it; the fan-out path does not use it.
 //
-// It starts no goroutine. A Backoff belongs to one goroutine at a time; a
-// LogLimiter may be used by any.
+// It starts no goroutine. A Backoff belongs to one goroutine at a time. Any goroutine
+// may use a LogLimiter and set a Signal.
 package pace
 
 import (
@@ -56,6 +56,21 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// Signal wakes the goroutine that receives from it. Calls of Set before it receives
+// wake it once.
+type Signal chan struct{}
+
+// NewSignal returns a Signal that is not set.
+func NewSignal() Signal { return make(Signal, 1) }
+
+// Set sets the signal. It does not block.
+func (s Signal) Set() {
+	select {
+	case s <- struct{}{}:
+	default:
 	}
 }
 

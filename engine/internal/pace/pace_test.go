@@ -53,6 +53,19 @@ func TestJitter(t *testing.T) {
 	}
 }
 
+func TestSignal(t *testing.T) {
+	s := NewSignal()
+	for range 3 {
+		s.Set()
+	}
+	<-s
+	select {
+	case <-s:
+		t.Error("set three times, it wakes twice")
+	default:
+	}
+}
+
 func TestLogLimiter(t *testing.T) {
 	for name, l := range map[string]*LogLimiter{"zero value": {}, "of 10 s": {Every: 10 * time.Second}} {
 		start := time.Unix(1000, 0)
