@@ -12,7 +12,7 @@ import (
 func TestRunWaitsForHandshakes(t *testing.T) {
 	r := start(t, nil)
 	asked, answer := make(chan struct{}), make(chan struct{})
-	r.rule.who = func(*http.Request) (any, int) { close(asked); <-answer; return nil, 0 }
+	r.rule.authenticate = func(*http.Request) (any, int) { close(asked); <-answer; return nil, 0 }
 	w := r.dial(handshake)
 	<-asked
 	r.endLive()

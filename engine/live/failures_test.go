@@ -118,7 +118,7 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		srv := serverWithoutCore(Options{
 			Limits:    Limits{Failures: AddressLimit{Most: 1}},
 			Recognize: func(r *http.Request) bool { return r.Header.Get("Authorization") == "known" },
-			Access: &accessRule{who: func(r *http.Request) (any, int) {
+			Access: &accessRule{authenticate: func(r *http.Request) (any, int) {
 				verified.Add(1)
 				if a := r.Header.Get("Authorization"); a == "known" || a == "new" {
 					return a, 0
@@ -174,14 +174,14 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 	})
 }
 
-// A client that goes away while its credential waits to be verified gives its turn
-// back: the next one of the address waits as if it had never come.
+// A client that leaves while its credential waits to be verified gives its turn back.
+// The next one of the address waits as if it had not come.
 func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verified := 0
 		srv := serverWithoutCore(Options{
 			Limits: Limits{Failures: AddressLimit{Most: 1}},
-			Access: &accessRule{who: func(*http.Request) (any, int) { verified++; return nil, http.StatusUnauthorized }},
+			Access: &accessRule{authenticate: func(*http.Request) (any, int) { verified++; return nil, http.StatusUnauthorized }},
 		})
 		ask := func(ctx context.Context) (status int, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()
@@ -197,13 +197,13 @@ func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
 		}
 		synctest.Wait()
 		if _, _, ok := srv.limiter.beginVerification(addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()); ok {
-			t.Fatal("there is a turn left while as many wait as may")
+			t.Fatal("a credential may wait although as many wait as may")
 		}
 		leave()
 		synctest.Wait()
 		before := verified
 		if status, after := ask(t.Context()); status != http.StatusUnauthorized || after > time.Second || verified != before+1 {
-			t.Errorf("after the others have left: %d after %v, %d verified; want 401 within a second", status, after, verified-before)
+			t.Errorf("after the others have left: status %d after %v, %d verified; want 401 within 1s, 1 verified", status, after, verified-before)
 		}
 	})
 }

@@ -55,13 +55,13 @@ func (k *fakeKeeper) Authenticate(r *http.Request) (any, int) {
 	return p, 0
 }
 
-func (k *fakeKeeper) Decide(who any, event string) (allowed bool, key string, err error) {
-	return false, who.(*person).name + " " + event, nil
+func (k *fakeKeeper) Decide(identity any, event string) (allowed bool, key string, err error) {
+	return false, identity.(*person).name + " " + event, nil
 }
 
-func (k *fakeKeeper) Ask(ctx context.Context, who any, event string, _ bool) (bool, error) {
+func (k *fakeKeeper) Ask(ctx context.Context, identity any, event string, _ bool) (bool, error) {
 	k.mu.Lock()
-	k.asks[who.(*person).name+" "+event]++
+	k.asks[identity.(*person).name+" "+event]++
 	blocked := k.blocked
 	k.mu.Unlock()
 	if blocked != nil {
@@ -78,13 +78,13 @@ func (k *fakeKeeper) Ask(ctx context.Context, who any, event string, _ bool) (bo
 
 func (k *fakeKeeper) AllPublic() bool { return false }
 
-func (k *fakeKeeper) Deadline(who any) time.Time { return who.(*person).deadline }
+func (k *fakeKeeper) Deadline(identity any) time.Time { return identity.(*person).deadline }
 
-func (k *fakeKeeper) Confirm(_ context.Context, who any) (any, error) {
+func (k *fakeKeeper) Confirm(_ context.Context, identity any) (any, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.confirms++
-	p := who.(*person)
+	p := identity.(*person)
 	if err := k.errs[p.name]; err != nil {
 		return nil, err
 	}
@@ -94,9 +94,9 @@ func (k *fakeKeeper) Confirm(_ context.Context, who any) (any, error) {
 	return p, nil
 }
 
-func (k *fakeKeeper) ConfirmKey(who any) string { return "" }
+func (k *fakeKeeper) ConfirmKey(identity any) string { return "" }
 
-func (k *fakeKeeper) Renew(_ context.Context, who any, token string) (any, error) {
+func (k *fakeKeeper) Renew(_ context.Context, identity any, token string) (any, error) {
 	if token == "broken" {
 		return nil, errors.New("broken")
 	}
@@ -104,13 +104,13 @@ func (k *fakeKeeper) Renew(_ context.Context, who any, token string) (any, error
 	if err != nil {
 		return nil, nil
 	}
-	return &person{who.(*person).name, time.Now().Add(d)}, nil
+	return &person{identity.(*person).name, time.Now().Add(d)}, nil
 }
 
-func (k *fakeKeeper) Disconnected(who any) {
+func (k *fakeKeeper) Disconnected(identity any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.disconnected[who.(*person).name]++
+	k.disconnected[identity.(*person).name]++
 }
 
 // startWithKeeper starts a rig with a fakeKeeper and events e and f. Sessions are

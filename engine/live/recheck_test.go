@@ -73,14 +73,14 @@ func (k *hangingKeeper) wait(ctx context.Context, about string) {
 	}
 }
 
-func (k *hangingKeeper) Confirm(ctx context.Context, who any) (any, error) {
+func (k *hangingKeeper) Confirm(ctx context.Context, identity any) (any, error) {
 	k.wait(ctx, "session")
-	return k.fakeKeeper.Confirm(ctx, who)
+	return k.fakeKeeper.Confirm(ctx, identity)
 }
 
-func (k *hangingKeeper) Ask(ctx context.Context, who any, event string, again bool) (bool, error) {
+func (k *hangingKeeper) Ask(ctx context.Context, identity any, event string, again bool) (bool, error) {
 	k.wait(ctx, "topic")
-	return k.fakeKeeper.Ask(ctx, who, event, again)
+	return k.fakeKeeper.Ask(ctx, identity, event, again)
 }
 
 // The end of the grace depends on the last yes, and on how long there is no answer.
@@ -328,10 +328,10 @@ type scriptedKeeper struct {
 
 func (k *scriptedKeeper) ConfirmKey(any) string { return "somebody" }
 
-func (k *scriptedKeeper) Confirm(_ context.Context, who any) (any, error) {
+func (k *scriptedKeeper) Confirm(_ context.Context, identity any) (any, error) {
 	k.begun <- struct{}{}
 	if <-k.answer {
-		return who, nil
+		return identity, nil
 	}
 	return nil, nil
 }

@@ -10,11 +10,11 @@ import (
 // endlessKeeper is a keeper whose token "never" gives a session without a deadline.
 type endlessKeeper struct{ *fakeKeeper }
 
-func (k endlessKeeper) Renew(ctx context.Context, who any, token string) (any, error) {
+func (k endlessKeeper) Renew(ctx context.Context, identity any, token string) (any, error) {
 	if token == "never" {
-		return &person{name: who.(*person).name}, nil
+		return &person{name: identity.(*person).name}, nil
 	}
-	return k.fakeKeeper.Renew(ctx, who, token)
+	return k.fakeKeeper.Renew(ctx, identity, token)
 }
 
 // A renewal moves the deadline of a session. If the new token has none, the timer
@@ -81,15 +81,15 @@ type renamingKeeper struct {
 	decided chan string // the user and the event of each call of Decide
 }
 
-func (k renamingKeeper) Confirm(ctx context.Context, who any) (any, error) {
-	if _, err := k.fakeKeeper.Confirm(ctx, who); err != nil {
+func (k renamingKeeper) Confirm(ctx context.Context, identity any) (any, error) {
+	if _, err := k.fakeKeeper.Confirm(ctx, identity); err != nil {
 		return nil, err
 	}
-	return &person{name: "new " + who.(*person).name}, nil
+	return &person{name: "new " + identity.(*person).name}, nil
 }
 
-func (k renamingKeeper) Decide(who any, event string) (allowed bool, key string, err error) {
-	k.decided <- who.(*person).name + " " + event
+func (k renamingKeeper) Decide(identity any, event string) (allowed bool, key string, err error) {
+	k.decided <- identity.(*person).name + " " + event
 	return true, "", nil
 }
 

@@ -32,16 +32,16 @@ func eventually(t testing.TB, what string, cond func() bool) {
 // accessRule is an Access that lets everybody connect, and watch all events but
 // the denied ones.
 type accessRule struct {
-	private bool                                    // not all events are public
-	status  int                                     // if not 0, every handshake is refused with it
-	denied  map[string]bool                         // events that nobody may watch
-	ask     func(context.Context, string) error     // if not nil, Ask calls it for every subscribe
-	who     func(*http.Request) (who any, code int) // if not nil, it answers instead of status
+	private      bool                                           // not all events are public
+	status       int                                            // if not 0, every handshake is refused with it
+	denied       map[string]bool                                // events that nobody may watch
+	ask          func(context.Context, string) error            // if not nil, Ask calls it for every subscribe
+	authenticate func(*http.Request) (identity any, status int) // if not nil, it answers instead of status
 }
 
-func (d *accessRule) Authenticate(r *http.Request) (who any, status int) {
-	if d.who != nil {
-		return d.who(r)
+func (d *accessRule) Authenticate(r *http.Request) (identity any, status int) {
+	if d.authenticate != nil {
+		return d.authenticate(r)
 	}
 	return nil, d.status
 }

@@ -19,8 +19,7 @@ func TestDrain(t *testing.T) {
 	r.srv.sendCloseTime = patience // a busy machine may need it
 	var all []*spectator
 	for n := range 40 {
-		s := r.watch(encodings[n%2].query, "e")
-		all = append(all, s)
+		all = append(all, r.watch(encodings[n%2].query, "e"))
 	}
 	stop, publisher := make(chan struct{}), sync.WaitGroup{}
 	publisher.Go(func() {
@@ -63,8 +62,7 @@ func TestDrainIsSpread(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
 	var all []*spectator
 	for range 40 {
-		s := r.watch("", "e")
-		all = append(all, s)
+		all = append(all, r.watch("", "e"))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	drained := make(chan error, 1)
@@ -93,7 +91,7 @@ func TestDrainDuringAHandshake(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
 	answer := make(chan struct{})
-	r.rule.who = func(*http.Request) (any, int) { <-answer; return nil, 0 }
+	r.rule.authenticate = func(*http.Request) (any, int) { <-answer; return nil, 0 }
 	w := r.dial(handshake)
 	r.awaitConnections(1)
 	drained := make(chan error, 1)

@@ -261,7 +261,7 @@ func TestUpgradeOfAClientThatVanishes(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
 	answer := make(chan struct{})
-	r.rule.who = func(q *http.Request) (any, int) {
+	r.rule.authenticate = func(q *http.Request) (any, int) {
 		if q.URL.Query().Get("slow") != "" {
 			<-answer
 		}

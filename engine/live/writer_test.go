@@ -17,8 +17,7 @@ func TestOneWritePerWindow(t *testing.T) {
 	r := start(t, map[string][]string{"e": devices}, func(su *setup) { su.shard.Window = window })
 	var all []*spectator
 	for range clients {
-		s := r.watch("", "e")
-		all = append(all, s)
+		all = append(all, r.watch("", "e"))
 	}
 	r.publish(devices...)
 	eventually(t, "the first positions", func() bool { return all[0].shows(r, "e", devices) })
@@ -108,8 +107,7 @@ func TestDeliveriesAreCounted(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a", "b"}, "f": {"b"}})
 	var all []*spectator
 	for range 9 {
-		s := r.watch("", "e", "f")
-		all = append(all, s)
+		all = append(all, r.watch("", "e", "f"))
 	}
 	for range 10 {
 		ts := r.publish("a", "b")
