@@ -42,25 +42,25 @@ func (p *postgres) Revoke(ctx context.Context, token string, expires time.Time) 
 }
 
 func (s *sqlite) PublicEvents(ctx context.Context) ([]string, error) {
-	return s.column(ctx, "read the public events", publicQuery)
+	return collectSQLite(ctx, s.read, "read the public events", scanText, publicQuery)
 }
 
 func (s *sqlite) DelayedEvents(ctx context.Context) ([]string, error) {
-	return s.column(ctx, "read the delayed events", delayedQuery)
+	return collectSQLite(ctx, s.read, "read the delayed events", scanText, delayedQuery)
 }
 
 func (s *sqlite) Revocations(ctx context.Context) ([]string, error) {
-	return s.column(ctx, "read the revocations", "SELECT token_id FROM pitwall_revocations WHERE expires_at > ?",
+	return collectSQLite(ctx, s.read, "read the revocations", scanText, "SELECT token_id FROM pitwall_revocations WHERE expires_at > ?",
 		time.Now().Add(-revocationMargin).UnixMilli())
 }
 
 func (s *sqlite) Revoke(ctx context.Context, token string, expires time.Time) error {
-	res, err := s.write.ExecContext(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES (?, ?)
-		ON CONFLICT (token_id) DO UPDATE SET expires_at = excluded.expires_at WHERE excluded.expires_at > expires_at`, token, expires.UnixMilli())
+	n, err := affected(s.write.ExecContext(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES (?, ?)
+		ON CONFLICT (token_id) DO UPDATE SET expires_at = excluded.expires_at WHERE excluded.expires_at > expires_at`, token, expires.UnixMilli()))
 	if err != nil {
 		return fmt.Errorf("revoke a token: %w", err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n > 0 {
+	if n > 0 {
 		s.hub.notify(ChannelAccess)
 	}
 	return nil

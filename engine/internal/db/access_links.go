@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -63,23 +64,9 @@ func (p *postgres) FindEvent(ctx context.Context, id string) (exists, delayed bo
 }
 
 func (s *sqlite) Tokens(ctx context.Context, id string) ([]Token, error) {
-	rows, err := s.read.QueryContext(ctx, tokensQuery, id)
-	if err != nil {
-		return nil, fmt.Errorf("read the share links and revocations: %w", err)
-	}
-	defer rows.Close()
-	var list []Token
-	for rows.Next() {
-		t, err := scanToken(rows, func(ms *int64) time.Time { return time.UnixMilli(*ms) })
-		if err != nil {
-			return nil, fmt.Errorf("read the share links and revocations: %w", err)
-		}
-		list = append(list, t)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the share links and revocations: %w", err)
-	}
-	return list, nil
+	return collectSQLite(ctx, s.read, "read the share links and revocations", func(rows *sql.Rows) (Token, error) {
+		return scanToken(rows, func(ms *int64) time.Time { return time.UnixMilli(*ms) })
+	}, tokensQuery, id)
 }
 
 func (s *sqlite) SaveLink(ctx context.Context, t Token) error {

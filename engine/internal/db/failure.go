@@ -31,13 +31,18 @@ const (
 // SQLSTATE classes and codes (appendix A of the PostgreSQL manual).
 const (
 	classData        = "22"
+	classIntegrity   = "23"
 	classRollback    = "40"
 	classOperator    = "57"
 	notNullMissing   = "23502"
 	checkFailed      = "23514"
-	queryCanceled    = "57014"
-	lockUnavailable  = "55P03"
+	dependentObjects = "2BP01"
 	missingPrivilege = "42501"
+	generatedAlways  = "428C9"
+	wrongObjectType  = "42809"
+	lockUnavailable  = "55P03"
+	queryCanceled    = "57014"
+	raisedException  = "P0001"
 )
 
 // waitClasses are classes of SQLSTATE that are not about a row: connection,

@@ -25,9 +25,6 @@ func (h *hub) add(channels []string) *listener {
 	l := &listener{channels: channels, pending: map[string]bool{}, wake: make(chan struct{}, 1)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.listeners == nil {
-		h.listeners = map[*listener]bool{}
-	}
 	h.listeners[l] = true
 	return l
 }

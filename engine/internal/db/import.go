@@ -74,15 +74,11 @@ func importRow(ctx context.Context, tx *sql.Tx, r *RosterRow, result *ImportResu
 		{&result.Devices, "INSERT INTO entry_devices (entry_id, device_id) VALUES (?, ?) ON CONFLICT DO NOTHING", []any{r.EntryID, r.DeviceID}},
 	}
 	for _, step := range steps {
-		res, err := tx.ExecContext(ctx, step.query, step.args...)
+		n, err := affected(tx.ExecContext(ctx, step.query, step.args...))
 		if err != nil {
 			return err
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return err
-		}
-		*step.count += int(n)
+		*step.count += n
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bo
 // platform's columns.
 type importer struct {
 	tx      pgx.Tx
-	columns map[string]map[string]column
+	columns schema
 	rows    []RosterRow
 }
 
@@ -171,9 +171,8 @@ func (im *importer) castHalving(ctx context.Context, values []string, kind strin
 
 // isDataFault reports whether the server refused a value and not the statement.
 func isDataFault(err error) bool {
-	const dataException, integrityViolation = "22", "23"
 	state := sqlState(err)
-	return strings.HasPrefix(state, dataException) || strings.HasPrefix(state, integrityViolation)
+	return strings.HasPrefix(state, classData) || strings.HasPrefix(state, classIntegrity)
 }
 
 // castAll casts all values or none. The savepoint keeps the transaction usable after an
@@ -238,8 +237,7 @@ func (im *importer) upsert(ctx context.Context) (ImportResult, error) {
 
 // needsMore explains that a row of the platform needs more than ids.
 func needsMore(err error) string {
-	const notNull, generatedAlways = "23502", "428C9"
-	if state := sqlState(err); state != notNull && state != generatedAlways {
+	if state := sqlState(err); state != notNullMissing && state != generatedAlways {
 		return ""
 	}
 	detail := ""

@@ -60,37 +60,42 @@ type probe struct {
 	low, high int64
 }
 
-// lastStatements are the statements of the query. Each calls fn for the rows that it
-// finds, with the index of their device or probe in the list.
-type lastStatements interface {
-	// clockPeriods reads the newest clockRows of each device, in any order.
-	clockPeriods(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error
-	// newest reads the newest row of each device, whatever it holds.
-	newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error
-	// good gives at most rows of those rows that may be shown, and faulty at
-	// most pageRows faulty rows.
-	good(ctx context.Context, probes []probe, rows int, fn func(i int, m rowTime)) error
-	faulty(ctx context.Context, probes []probe, fn func(i int, m rowTime)) error
-	// row reads the newest row that may be shown.
-	row(ctx context.Context, probes []probe, fn func(i int, r *stored)) error
-	// extras reads the attributes that were added to the row at low of each probe.
-	extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error
+// search is a statement of the query, which searches for each probe.
+type search int
+
+const (
+	searchClocks search = iota // since_arrival and offset of the newest clockRows clocks, in any order
+	searchNewest               // the newest row, whatever it holds
+	searchShown                // the newest row that may be shown
+	searchGood                 // the times of rows that may be shown, at most limit
+	searchFaulty               // the times of faulty rows, at most pageRows
+	searchExtras               // the attributes that were added to the row at low
+)
+
+// searchParams is how many parameters each search has: device, low, high and limit.
+var searchParams = [...]int{searchClocks: 1, searchNewest: 3, searchShown: 3, searchGood: 4, searchFaulty: 3, searchExtras: 2}
+
+// searcher runs searches, all of them on one snapshot.
+type searcher interface {
+	// each scans each result into dest, and then calls found with the index of its
+	// probe.
+	each(ctx context.Context, s search, probes []probe, limit int, dest []any, found func(at int)) error
 }
 
 // eachLast implements LastPositions. Devices with an id that the decoder refuses are
 // left out.
-func eachLast(ctx context.Context, q lastStatements, devices []string, rule LiveRule, fn func(*Last) error) error {
+func eachLast(ctx context.Context, q searcher, devices []string, rule LiveRule, fn func(*Last) error) error {
 	devices = slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return invalidID(d, true) != "" })
 	for part := range slices.Chunk(devices, lastAtOnce) {
-		look := newLastQuery(q, part, rule.at(time.Now()))
-		for _, step := range []func(context.Context) error{look.readClocks, look.readNewest, look.readOffsets, look.readTop, look.readFaulty,
-			look.readRows, look.readExtras} {
+		query := newLastQuery(q, part, rule.at(time.Now()))
+		for _, step := range []func(context.Context) error{query.readClocks, query.readNewest, query.readOffsets, query.readTop, query.readFaulty,
+			query.readRows, query.readExtras} {
 			if err := step(ctx); err != nil {
 				return fmt.Errorf("last positions: %w", err)
 			}
 		}
-		for i := range look.devices {
-			d := &look.devices[i]
+		for i := range query.devices {
+			d := &query.devices[i]
 			if d.shown == nil && len(d.faulty) == 0 {
 				continue
 			}

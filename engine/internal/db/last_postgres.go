@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-
-	"pitwall/shard"
 )
 
 // The statements read an index downwards from the newest row of each probe. The bounds
@@ -68,9 +66,15 @@ func (p *postgres) LastPositions(ctx context.Context, devices []string, rule Liv
 // postgresProbes runs the statements in one transaction.
 type postgresProbes struct{ tx pgx.Tx }
 
-// each runs a statement whose first column is the index of the probe, from 1 on.
-func (q postgresProbes) each(ctx context.Context, dest []any, found func(i int), query string, args ...any) error {
-	rows, err := q.tx.Query(ctx, query, args...)
+// searchesPostgres are the searches. The first column is the number of the probe, from 1
+// on.
+var searchesPostgres = [...]string{searchClocks: clockHistory, searchNewest: newestRow, searchShown: shownRow,
+	searchGood: goodRows, searchFaulty: faultyRows, searchExtras: extrasOfRow}
+
+// each runs one statement for all probes.
+func (q postgresProbes) each(ctx context.Context, s search, probes []probe, limit int, dest []any, found func(at int)) error {
+	args := append(probeArrays(probes), limit)
+	rows, err := q.tx.Query(ctx, searchesPostgres[s], args[:searchParams[s]]...)
 	if err != nil {
 		return err
 	}
@@ -80,53 +84,6 @@ func (q postgresProbes) each(ctx context.Context, dest []any, found func(i int),
 		return nil
 	})
 	return err
-}
-
-func (q postgresProbes) clockPeriods(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
-	var c shard.Clock
-	return q.each(ctx, []any{&c.Since, &c.Offset}, func(i int) {
-		c.Device = devices[i]
-		fn(i, c)
-	}, clockHistory, devices)
-}
-
-func (q postgresProbes) newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error {
-	probes := make([]probe, len(devices))
-	for i, d := range devices {
-		probes[i] = probe{d, math.MinInt64, math.MaxInt64}
-	}
-	return q.rows(ctx, newestRow, probes, fn)
-}
-
-func (q postgresProbes) row(ctx context.Context, probes []probe, fn func(i int, r *stored)) error {
-	return q.rows(ctx, shownRow, probes, fn)
-}
-
-func (q postgresProbes) rows(ctx context.Context, query string, probes []probe, fn func(i int, r *stored)) error {
-	var r stored
-	return q.each(ctx, r.dest(), func(i int) {
-		row := r // the driver allocates the values for each row
-		fn(i, &row)
-	}, query, probeArrays(probes)...)
-}
-
-func (q postgresProbes) good(ctx context.Context, probes []probe, rows int, fn func(i int, m rowTime)) error {
-	return q.rowTimes(ctx, fn, goodRows, append(probeArrays(probes), rows)...)
-}
-
-func (q postgresProbes) faulty(ctx context.Context, probes []probe, fn func(i int, m rowTime)) error {
-	return q.rowTimes(ctx, fn, faultyRows, probeArrays(probes)...)
-}
-
-func (q postgresProbes) rowTimes(ctx context.Context, fn func(i int, m rowTime), query string, args ...any) error {
-	var m rowTime
-	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, args...)
-}
-
-func (q postgresProbes) extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error {
-	var attributes string
-	args := probeArrays(probes)
-	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRow, args[0], args[1])
 }
 
 // probeArrays turns probes into one array per field.

@@ -12,7 +12,7 @@ import (
 
 // lastQuery finds the last positions of some devices.
 type lastQuery struct {
-	lastStatements
+	searcher
 	ruleAt
 	devices    []deviceState
 	unresolved []int   // indexes of devices whose newest row is not the answer
@@ -33,8 +33,8 @@ type deviceState struct {
 	faulty   []shard.Stamp  // faulty rows that are newer, newest first
 }
 
-func newLastQuery(q lastStatements, devices []string, rule ruleAt) *lastQuery {
-	l := &lastQuery{lastStatements: q, ruleAt: rule, devices: make([]deviceState, len(devices))}
+func newLastQuery(q searcher, devices []string, rule ruleAt) *lastQuery {
+	l := &lastQuery{searcher: q, ruleAt: rule, devices: make([]deviceState, len(devices))}
 	for i, d := range devices {
 		l.devices[i] = deviceState{device: d, live: math.MinInt64}
 	}
@@ -49,17 +49,46 @@ func (l *lastQuery) add(i int, low, high int64) {
 	l.deviceOf = append(l.deviceOf, i)
 }
 
-// deviceIDs lists the devices of the query.
-func (l *lastQuery) deviceIDs() []string {
-	list := make([]string, len(l.devices))
+// addAll replaces the probes by one for each device, at any time.
+func (l *lastQuery) addAll() {
+	l.reset()
 	for i := range l.devices {
-		list[i] = l.devices[i].device
+		l.add(i, math.MinInt64, math.MaxInt64)
 	}
-	return list
+}
+
+// run runs a search for all probes, if there are any.
+func (l *lastQuery) run(ctx context.Context, s search, limit int, dest []any, found func(at int)) error {
+	if len(l.probes) == 0 {
+		return nil
+	}
+	return l.each(ctx, s, l.probes, limit, dest, found)
+}
+
+// rows runs a search for whole rows, and calls fn with the index of the device.
+func (l *lastQuery) rows(ctx context.Context, s search, fn func(i int, r *stored)) error {
+	var r stored
+	return l.run(ctx, s, 0, r.dest(), func(at int) {
+		row := r // the driver allocates the values for each row
+		fn(l.deviceOf[at], &row)
+	})
+}
+
+// rowTimes runs a search for the times of rows, and calls fn with the index of the
+// probe.
+func (l *lastQuery) rowTimes(ctx context.Context, s search, limit int, fn func(at int, m rowTime)) error {
+	var m rowTime
+	return l.run(ctx, s, limit, []any{&m.ts, &m.received}, func(at int) { fn(at, m) })
 }
 
 func (l *lastQuery) readClocks(ctx context.Context) error {
-	err := l.clockPeriods(ctx, l.deviceIDs(), func(i int, c shard.Clock) { l.devices[i].clocks = append(l.devices[i].clocks, c) })
+	l.addAll()
+	var c shard.Clock
+	err := l.run(ctx, searchClocks, 0, []any{&c.Since, &c.Offset}, func(at int) {
+		d := &l.devices[l.deviceOf[at]]
+		c.Device = d.device
+		d.clocks = append(d.clocks, c)
+	})
 	for i := range l.devices {
 		slices.SortFunc(l.devices[i].clocks, func(a, b shard.Clock) int { return cmp.Compare(a.Since, b.Since) })
 	}
@@ -70,7 +99,8 @@ func (l *lastQuery) readClocks(ctx context.Context) error {
 // no clock was ever wrong, it is the answer: no live time is later than the row's own
 // time, so no other row can be newer.
 func (l *lastQuery) readNewest(ctx context.Context) error {
-	return l.newest(ctx, l.deviceIDs(), func(i int, r *stored) {
+	l.addAll()
+	return l.rows(ctx, searchNewest, func(i int, r *stored) {
 		d := &l.devices[i]
 		d.newest = r
 		if !r.showable() {
@@ -107,11 +137,8 @@ func (l *lastQuery) readOffsets(ctx context.Context) error {
 // readGood adds the rows of all probes, at most size each. For each probe that found
 // size rows it calls full with the device and the least time of them.
 func (l *lastQuery) readGood(ctx context.Context, size int, full func(i int, least int64)) error {
-	if len(l.probes) == 0 {
-		return nil
-	}
 	rows, least := make([]int, len(l.probes)), make([]int64, len(l.probes))
-	err := l.good(ctx, l.probes, size, func(at int, m rowTime) {
+	err := l.rowTimes(ctx, searchGood, size, func(at int, m rowTime) {
 		l.addRow(&l.devices[l.deviceOf[at]], m)
 		if rows[at]++; rows[at] == 1 || m.ts < least[at] {
 			least[at] = m.ts
@@ -175,11 +202,8 @@ func (l *lastQuery) readFaulty(ctx context.Context) error {
 		l.add(i, l.floor(d), math.MaxInt64)
 		l.eachOffset(d.clocks, func(_, newest int64) { l.add(i, math.MinInt64, newest+1) })
 	}
-	if len(l.probes) == 0 {
-		return nil
-	}
 	found := map[int][]liveStamp{}
-	err := l.faulty(ctx, l.probes, func(at int, m rowTime) {
+	err := l.rowTimes(ctx, searchFaulty, 0, func(at int, m rowTime) {
 		i := l.deviceOf[at]
 		d := &l.devices[i]
 		if row, ok := l.dateRow(m, d.clocks); ok && row.newerThan(d.best) {
@@ -228,10 +252,7 @@ func (l *lastQuery) readRows(ctx context.Context) error {
 			l.add(i, d.best.ts-1, d.best.ts+1)
 		}
 	}
-	if len(l.probes) == 0 {
-		return nil
-	}
-	return l.row(ctx, l.probes, func(at int, r *stored) { l.devices[l.deviceOf[at]].shown = r })
+	return l.rows(ctx, searchShown, func(i int, r *stored) { l.devices[i].shown = r })
 }
 
 // readExtras fills in the positions, with the attributes that later records added.
@@ -246,10 +267,8 @@ func (l *lastQuery) readExtras(ctx context.Context) error {
 		d.position.Untimed = d.best.untimed
 		l.add(i, d.position.TS, 0)
 	}
-	if len(l.probes) == 0 {
-		return nil
-	}
-	return l.extras(ctx, l.probes, func(at int, attributes string) {
+	var attributes string
+	return l.run(ctx, searchExtras, 0, []any{&attributes}, func(at int) {
 		p := &l.devices[l.deviceOf[at]].position
 		if more := jsonObject(attributes); more != "" {
 			p.Attributes = codec.Attributes(codec.MergeAttributes(nil, p.Attributes, more))

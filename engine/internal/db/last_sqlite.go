@@ -4,9 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
-
-	"pitwall/shard"
 )
 
 // The statements of last_postgres.go, each for one device ?1 between the times ?2 and
@@ -46,15 +43,19 @@ func (s *sqlite) LastPositions(ctx context.Context, devices []string, rule LiveR
 // sqliteProbes runs the statements in one transaction.
 type sqliteProbes struct{ tx *sql.Tx }
 
-// each runs a statement for each of n lists of arguments.
-func (q sqliteProbes) each(ctx context.Context, dest []any, found func(i int), query string, n int, args func(i int) []any) error {
-	statement, err := q.tx.PrepareContext(ctx, query)
+var searchesSQLite = [...]string{searchClocks: clockHistorySQLite, searchNewest: newestRowSQLite, searchShown: shownRowSQLite,
+	searchGood: goodRowsSQLite, searchFaulty: faultyRowsSQLite, searchExtras: extrasOfRowSQLite}
+
+// each runs the statement once for each probe.
+func (q sqliteProbes) each(ctx context.Context, s search, probes []probe, limit int, dest []any, found func(at int)) error {
+	statement, err := q.tx.PrepareContext(ctx, searchesSQLite[s])
 	if err != nil {
 		return err
 	}
 	defer statement.Close()
-	for i := range n {
-		if err := eachRow(ctx, statement, args(i), dest, func() { found(i) }); err != nil {
+	for at, p := range probes {
+		args := []any{p.device, p.low, p.high, limit}
+		if err := eachRow(ctx, statement, args[:searchParams[s]], dest, func() { found(at) }); err != nil {
 			return err
 		}
 	}
@@ -74,54 +75,4 @@ func eachRow(ctx context.Context, statement *sql.Stmt, args, dest []any, found f
 		found()
 	}
 	return rows.Err()
-}
-
-func (q sqliteProbes) clockPeriods(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
-	var c shard.Clock
-	return q.each(ctx, []any{&c.Since, &c.Offset}, func(i int) {
-		c.Device = devices[i]
-		fn(i, c)
-	}, clockHistorySQLite, len(devices), func(i int) []any { return []any{devices[i]} })
-}
-
-func (q sqliteProbes) newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error {
-	return q.rows(ctx, newestRowSQLite, len(devices), func(i int) []any {
-		return []any{devices[i], int64(math.MinInt64), int64(math.MaxInt64)}
-	}, fn)
-}
-
-func (q sqliteProbes) row(ctx context.Context, probes []probe, fn func(i int, r *stored)) error {
-	return q.rows(ctx, shownRowSQLite, len(probes), probeArgs(probes), fn)
-}
-
-func (q sqliteProbes) rows(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, r *stored)) error {
-	var r stored
-	return q.each(ctx, r.dest(), func(i int) {
-		row := r // the driver allocates the values for each row
-		fn(i, &row)
-	}, query, n, args)
-}
-
-func (q sqliteProbes) good(ctx context.Context, probes []probe, rows int, fn func(i int, m rowTime)) error {
-	return q.rowTimes(ctx, goodRowsSQLite, len(probes), func(i int) []any { return append(probeArgs(probes)(i), rows) }, fn)
-}
-
-func (q sqliteProbes) faulty(ctx context.Context, probes []probe, fn func(i int, m rowTime)) error {
-	return q.rowTimes(ctx, faultyRowsSQLite, len(probes), probeArgs(probes), fn)
-}
-
-func (q sqliteProbes) rowTimes(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, m rowTime)) error {
-	var m rowTime
-	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, n, args)
-}
-
-func (q sqliteProbes) extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error {
-	var attributes string
-	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRowSQLite, len(probes),
-		func(i int) []any { return []any{probes[i].device, probes[i].low} })
-}
-
-// probeArgs returns the arguments of each probe.
-func probeArgs(probes []probe) func(i int) []any {
-	return func(i int) []any { return []any{probes[i].device, probes[i].low, probes[i].high} }
 }

@@ -72,7 +72,7 @@ func newListenMonitor(p *postgres, channels []string) *listenMonitor {
 // checkNow makes the next check due.
 func (m *listenMonitor) checkNow() { m.nextCheck = time.Time{} }
 
-// forward calls fn with a notification, unless a check sent it and it came late.
+// forward calls fn with a notification, unless it is a late one of a check.
 func (m *listenMonitor) forward(n *notification, fn func(channel, payload string)) {
 	if n.channel != m.ownChannel {
 		fn(n.channel, n.payload)
@@ -144,13 +144,13 @@ func (m *listenMonitor) checkTriggers(ctx context.Context) {
 	if len(tables) == 0 {
 		return
 	}
-	var monthErr string
-	if err := m.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&monthErr); err != nil {
+	var missing string
+	if err := m.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&missing); err != nil {
 		return // the next check tries again
 	}
 	before := m.missingTriggers
-	m.missingTriggers = monthErr
-	if monthErr == "" {
+	m.missingTriggers = missing
+	if missing == "" {
 		if before != "" {
 			m.p.log.Info("the triggers that send notifications exist again", "tables", before)
 		}
@@ -159,6 +159,6 @@ func (m *listenMonitor) checkTriggers(ctx context.Context) {
 	if n, ok := m.triggersLog.Allow(time.Now()); ok {
 		m.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
 			"create them as the migrations 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql do, or set NOTIFY_TRIGGERS=false if the platform wants none",
-			"setting", "NOTIFY_TRIGGERS", "tables", monthErr, "times", n)
+			"setting", "NOTIFY_TRIGGERS", "tables", missing, "times", n)
 	}
 }

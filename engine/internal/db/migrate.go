@@ -62,9 +62,8 @@ func up(ctx context.Context, p *goose.Provider) ([]string, error) {
 // plain removes goose's wrapping from an error, because it quotes the whole statement.
 // Of an error that a migration raised it keeps only the message.
 func plain(err error) error {
-	const raised = "P0001"
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if e.Code == raised {
+		if e.Code == raisedException {
 			return errors.New(e.Message)
 		}
 		return e
@@ -125,9 +124,8 @@ func (p *postgres) Migrate(ctx context.Context) (applied []string, err error) {
 
 // hint suggests what to do about likely errors.
 func (p *postgres) hint(err error) string {
-	const insufficientPrivilege, wrongObjectType = "42501", "42809"
 	switch state := sqlState(err); {
-	case (state == insufficientPrivilege || state == wrongObjectType) &&
+	case (state == missingPrivilege || state == wrongObjectType) &&
 		slices.ContainsFunc(triggersFiles, func(name string) bool { return strings.Contains(err.Error(), name) }):
 		return " (where the role may not put triggers on the platform's tables, set NOTIFY_TRIGGERS=false)"
 	case state == "" && p.direct.Host != "":

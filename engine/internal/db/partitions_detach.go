@@ -62,8 +62,7 @@ func detachPartitionsOn(ctx context.Context, conn *pgx.Conn, before time.Time) (
 
 // busyHint explains what a detach was waiting for.
 func busyHint(err error) string {
-	const lockNotAvailable = "55P03"
-	if sqlState(err) == lockNotAvailable {
+	if sqlState(err) == lockUnavailable {
 		return " (an older transaction is still open, see pg_stat_activity; the detach is finished at the next check)"
 	}
 	return ""

@@ -74,8 +74,7 @@ func requireEmpty(ctx context.Context, q querier) error {
 
 // dependents names the objects that prevent replacing the table.
 func dependents(err error) string {
-	const dependentObjectsStillExist = "2BP01"
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == dependentObjectsStillExist {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == dependentObjects {
 		return " (" + e.Detail + "; drop that, enable partitions, and create it again)"
 	}
 	return ""

@@ -108,8 +108,7 @@ func (p *postgres) freeName(ctx context.Context, tx pgx.Tx, schema, base string)
 
 // ownerHint says what to do about a missing permission.
 func ownerHint(err error) string {
-	const insufficientPrivilege = "42501"
-	if sqlState(err) == insufficientPrivilege {
+	if IsPermissionDenied(err) {
 		return " (partitions are made by the owner of positions, who may create tables in its schema; " +
 			"let that role run `pitwall partition ensure`, or be the one in DATABASE_URL)"
 	}

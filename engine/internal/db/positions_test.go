@@ -35,7 +35,7 @@ func devices(t testing.TB, d Database) []string {
 			names, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		}
 	case *sqlite:
-		names, err = d.strings(context.Background(), query)
+		names, err = collectSQLite(context.Background(), d.read, "test", scanText, query)
 	}
 	if err != nil {
 		t.Fatal(err)

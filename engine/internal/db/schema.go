@@ -18,6 +18,16 @@ type column struct {
 	hasDefault bool
 }
 
+// schema holds columns by table and name.
+type schema map[string]map[string]column
+
+func (s schema) add(table, name string, c column) {
+	if s[table] == nil {
+		s[table] = map[string]column{}
+	}
+	s[table][name] = c
+}
+
 // want is a column that Pitwall needs, of one of kinds, or of any kind when empty.
 type want struct {
 	table, column string
@@ -140,7 +150,7 @@ func missingSchemaIn(ctx context.Context, q querier) ([]string, error) {
 }
 
 // missingColumns names tables and columns that are missing or of a wrong type.
-func missingColumns(columns map[string]map[string]column) []string {
+func missingColumns(columns schema) []string {
 	var problems []string
 	missing := map[string]bool{}
 	for _, w := range wanted {
@@ -202,7 +212,7 @@ func unfilledColumns(have map[string]column) []string {
 
 // columnsOf reads the columns of the wanted tables, by table and name. to_regclass finds
 // the tables through the search path, as statements do.
-func columnsOf(ctx context.Context, q querier) (map[string]map[string]column, error) {
+func columnsOf(ctx context.Context, q querier) (schema, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotnull,
 		       a.atthasdef OR a.attidentity <> '',
@@ -213,20 +223,14 @@ func columnsOf(ctx context.Context, q querier) (map[string]map[string]column, er
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	out := map[string]map[string]column{}
-	for rows.Next() {
-		var table, name string
-		var c column
-		if err := rows.Scan(&table, &name, &c.kind, &c.notNull, &c.hasDefault, &c.length); err != nil {
-			return nil, err
-		}
-		if out[table] == nil {
-			out[table] = map[string]column{}
-		}
-		out[table][name] = c
-	}
-	return out, rows.Err()
+	columns := schema{}
+	var table, name string
+	var c column
+	_, err = pgx.ForEachRow(rows, []any{&table, &name, &c.kind, &c.notNull, &c.hasDefault, &c.length}, func() error {
+		columns.add(table, name, c)
+		return nil
+	})
+	return columns, err
 }
 
 // indexState returns what is wrong with the unique index of positions, or "".

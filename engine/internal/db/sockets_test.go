@@ -33,20 +33,20 @@ func TestCloseWhileTheServerStalls(t *testing.T) {
 	}
 	proxy.Stall()
 	ctx, cancel := context.WithCancel(context.Background())
-	asked := make(chan error, 1)
-	go func() { asked <- d.Ping(ctx) }()
+	pinged := make(chan error, 1)
+	go func() { pinged <- d.Ping(ctx) }()
 	p := d.(*postgres)
-	testenv.Eventually(t, 20*time.Second, "a statement under way", func() bool { return p.pool.Stat().AcquiredConns() == 1 })
+	testenv.Eventually(t, 20*time.Second, "a statement to be running", func() bool { return p.pool.Stat().AcquiredConns() == 1 })
 	cancel()
-	if err := <-asked; err == nil {
-		t.Error("a ping of a server that does not insertOutcome succeeded")
+	if err := <-pinged; err == nil {
+		t.Error("a ping of a server that does not answer succeeded")
 	}
 	closed := make(chan struct{})
 	go func() { defer close(closed); d.Close() }()
 	select {
 	case <-closed:
 	case <-time.After(10 * time.Second): // the driver would wait 15 s
-		t.Error("Close waits for a server that does not insertOutcome")
+		t.Error("Close waits for a server that does not answer")
 		<-closed
 	}
 	p.sockets.mu.Lock()

@@ -45,7 +45,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	if err := restrictFile(path, o.Logger); err != nil {
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}
-	s := &sqlite{}
+	s := &sqlite{hub: hub{listeners: map[*listener]bool{}}}
 	if s.write, err = openFile(path, url.Values{"_txlock": {"immediate"}}, 1); err != nil {
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}
@@ -98,6 +98,32 @@ func openFile(path string, params url.Values, conns int) (*sql.DB, error) {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil
+}
+
+// collectSQLite returns the rows of a query. what describes it in errors.
+func collectSQLite[T any](ctx context.Context, db *sql.DB, what string, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		list = append(list, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return list, nil
+}
+
+// scanText reads a row with one column of text.
+func scanText(rows *sql.Rows) (v string, err error) {
+	err = rows.Scan(&v)
+	return v, err
 }
 
 func (s *sqlite) Kind() string { return "sqlite" }
