@@ -162,7 +162,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 
 func TestStreamsAreSeparate(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
-		stuck := &faultyStore{Store: r.db, before: func(ctx context.Context, _ int, batch []codec.Position) error {
+		store := &faultyStore{Store: r.db, before: func(ctx context.Context, _ int, batch []codec.Position) error {
 			if batch[0].DeviceID < "d-000010" {
 				<-ctx.Done() // the first stream's batch never ends
 				return ctx.Err()
@@ -170,7 +170,7 @@ func TestStreamsAreSeparate(t *testing.T) {
 			return nil
 		}}
 		stop := r.run(r.newArchive(func(o *Options) {
-			o.Streams, o.Store, o.FlushTimeout = []string{stream, "other"}, stuck, time.Second
+			o.Streams, o.Store, o.FlushTimeout = []string{stream, "other"}, store, time.Second
 		}))
 		r.publish(stream, 0, 10)
 		r.publish("other", 10, 10)
@@ -230,14 +230,14 @@ func TestLagIsTheAgeOfTheOldestWaitingEntry(t *testing.T) {
 			}
 			return msBetween(last, r.pending(stream).Oldest) >= 100
 		})
-		r.eventually("the lag to show", func() bool { return r.metric(lag) >= 100 })
+		r.eventually("the lag to be shown", func() bool { return r.metric(lag) >= 100 })
 		close(release)
-		r.eventually("the lag to go", func() bool { return r.metric(lag) == 0 })
+		r.eventually("the lag to be 0", func() bool { return r.metric(lag) == 0 })
 		r.wantRows(2)
 	})
 }
 
-func TestMetricsAreThereFromTheStart(t *testing.T) {
+func TestMetricsExistFromTheStart(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
 	r.newArchive(nil)
 	for _, name := range []string{"rows_total", "duplicates_total", "conflicts_total", "dead_total", "lost_total",
@@ -254,8 +254,8 @@ func TestMsBetween(t *testing.T) {
 		want         int64
 	}{
 		{"up to date", at(5), at(5), 0},
-		{"behind by a second", at(1005), at(5), 1000},
-		{"a stream that went back", at(5), at(1005), 0},
+		{"a lag of a second", at(1005), at(5), 1000},
+		{"a stream that was reset", at(5), at(1005), 0},
 		{"an empty stream", redis.ID{}, redis.ID{}, 0},
 	} {
 		if got := msBetween(tt.newest, tt.done); got != tt.want {

@@ -16,9 +16,9 @@ import (
 func TestCrashBetweenCommitAndAck(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 300)
-		ctx, die := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
 		store := &faultyStore{Store: r.db, after: func(context.Context, int, []codec.Position) error {
-			die()
+			cancel()
 			return errInjected
 		}}
 		err := r.newArchive(func(o *Options) {
@@ -31,7 +31,7 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 			t.Fatalf("after the crash %d rows and %d pending, want 200 of both", rows, p.Count)
 		}
 
-		stop := r.run(r.newArchive(nil)) // same consumer: its own pending first
+		stop := r.run(r.newArchive(nil)) // same consumer: it reads its pending entries first
 		r.wantRows(300)
 		r.wantMetric("processor_archive_duplicates_total", 200)
 		r.wantMetric("processor_archive_rows_total", 100)
@@ -58,7 +58,7 @@ func TestCommitThatLooksLikeAFailure(t *testing.T) {
 	})
 }
 
-// TestAckThatFails cuts Redis off between commit and acknowledgement.
+// TestAckThatFails kills Redis between commit and acknowledgement.
 func TestAckThatFails(t *testing.T) {
 	server := testenv.Redis(t, testenv.AOF())
 	r := newRig(t, server.URL(), "")
@@ -91,7 +91,7 @@ func TestAckThatFails(t *testing.T) {
 func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
 	r, proxy := newProxiedRig(t)
 	server := r.server
-	for n := range 50 { // past the proxy
+	for n := range 50 { // not through the proxy
 		server.Do(append([]string{"XADD", stream, "*"}, numbered(n, 1)[0]...)...)
 	}
 	store := &faultyStore{Store: r.db, after: func(_ context.Context, n int, _ []codec.Position) error {
@@ -114,7 +114,7 @@ func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
 	}
 }
 
-// TestOwnPendingAtStart leaves entries pending on a consumer whose process is gone,
+// TestOwnPendingAtStart leaves entries pending on a consumer whose process has ended,
 // and starts a process with the same name.
 func TestOwnPendingAtStart(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
@@ -131,7 +131,7 @@ func TestOwnPendingAtStart(t *testing.T) {
 func TestPendingOfACrashedProcessIsClaimed(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 250)
-		r.leavePending("gone", 120)
+		r.leavePending("crashed", 120)
 		r.run(r.newArchive(func(o *Options) {
 			o.BatchSize, o.ClaimIdle, o.ClaimInterval = 50, time.Millisecond, 20*time.Millisecond
 		}))
@@ -161,7 +161,7 @@ func (r *rig) leavePending(consumer string, count int) {
 func TestTrimmedWhilePendingIsCountedAsLost(t *testing.T) {
 	for _, tt := range []struct{ name, consumer string }{
 		{"on this consumer", "one"},
-		{"on another one", "gone"},
+		{"on another one", "crashed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := testenv.Redis(t)

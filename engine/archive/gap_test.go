@@ -6,9 +6,9 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// at makes the state of a stream whose ids count from 1: entries 1 to last were added,
-// those before first were removed, and those up to delivered were delivered to the
-// group. read is the entries-read that the server reports.
+// at returns the state of a stream whose ids count from 1: entries 1 to last were
+// added, those before first were removed, and those up to delivered were delivered to
+// the group. read is the entries-read that the server reports.
 func at(first, last, delivered, read int64) redis.StreamState {
 	return redis.StreamState{
 		Length: last - first + 1, First: redis.ID{Ms: uint64(first)}, Last: redis.ID{Ms: uint64(last)},
@@ -78,7 +78,7 @@ func TestGapOfAnEmptiedStream(t *testing.T) {
 	}
 }
 
-func TestLagAndNearness(t *testing.T) {
+func TestLagAndTrimmingNear(t *testing.T) {
 	pending := at(1, 10000, 9000, 9000)
 	pending.Pending = redis.Pending{Count: 1, Oldest: redis.ID{Ms: 100}}
 	trimmed := at(5000, 20000, 8000, 8000)
@@ -91,11 +91,11 @@ func TestLagAndNearness(t *testing.T) {
 		{"an empty state", redis.StreamState{}, 0, false},
 		{"all delivered", at(1, 10000, 10000, 10000), 0, false},
 		{"nothing delivered", at(100, 10000, 0, 0), 9900, true},
-		{"not trimmed, and far behind", at(1, 10000, 10, 10), 9990, false},
+		{"not trimmed, a large lag", at(1, 10000, 10, 10), 9990, false},
 		{"the oldest pending counts", pending, 9900, false},
-		{"trimmed, and most of what is kept waits", trimmed, 12000, true},
-		{"trimmed, with room", at(5000, 20000, 17000, 17000), 3000, false},
-		{"trimmed, and hardly behind", at(19000, 20000, 19001, 19001), 999, false},
+		{"trimmed, most of what is kept is not archived", trimmed, 12000, true},
+		{"trimmed, most of what is kept is archived", at(5000, 20000, 17000, 17000), 3000, false},
+		{"trimmed, a lag below the minimum", at(19000, 20000, 19001, 19001), 999, false},
 	} {
 		if got := lagOf(tt.s); got != tt.lag {
 			t.Errorf("%s: lag %d ms, want %d", tt.name, got, tt.lag)

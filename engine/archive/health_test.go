@@ -22,7 +22,7 @@ func (r *rig) healthPart(a *Archive, name string) health.Status {
 			return p
 		}
 	}
-	r.t.Fatalf("there is no part %q in %v", name, a.opt.Health.Parts())
+	r.t.Fatalf("no part %q in %v", name, a.opt.Health.Parts())
 	return health.Status{}
 }
 
@@ -49,16 +49,16 @@ func (s *refusingStore) InsertPositions(ctx context.Context, batch []codec.Posit
 	return s.Store.InsertPositions(ctx, batch)
 }
 
-// The fault of a stuck stream stays, and its lag grows, while another stream is
-// archived.
-func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
+// While another stream is archived, the fault of a stream whose inserts fail stays, and
+// its lag grows.
+func TestAHealthyStreamDoesNotHideAFailedOne(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
 	a := r.newArchive(func(o *Options) {
-		o.Store, o.Streams = &refusingStore{r.db, "stuck"}, []string{stream, "other"}
+		o.Store, o.Streams = &refusingStore{r.db, "locked"}, []string{stream, "other"}
 		o.ReadyFault, o.ReadyLag = time.Nanosecond, time.Nanosecond
 	})
 	r.run(a)
-	r.add("other", "device_id", "stuck-1", "lat", "1", "lon", "1")
+	r.add("other", "device_id", "locked-1", "lat", "1", "lon", "1")
 	r.eventually("the fault", func() bool { return a.Ready() != nil })
 	r.publish(stream, 0, 50)
 	r.wantRows(50)
@@ -73,7 +73,7 @@ func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
 	})
 	r.eventually("the other stream to be healthy", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 	if p := r.healthPart(a, "archive other"); p.State != health.Failed {
-		t.Errorf("the health of the stuck stream is %+v, want %v", p, health.Failed)
+		t.Errorf("the health of the failed stream is %+v, want %v", p, health.Failed)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestStoppingWithoutAGroupIsNoError(t *testing.T) {
 			t.Errorf("without a group: %v", err)
 		}
 		if _, err := r.client.PendingSummary(t.Context(), stream, Group); !redis.IsNoGroup(err) {
-			t.Errorf("the group was made: %v", err)
+			t.Errorf("the group was created: %v", err)
 		}
 	})
 }

@@ -14,7 +14,7 @@ func TestEntryTooLarge(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		bytes int
-		rate  int // of the link, in bytes a second
+		rate  int // of the link, in bytes per second
 	}{
 		{"8 MiB over 1.5 MiB/s", 8 << 20, 1500 << 10},
 		{"more than the bound of a reply", 66 << 20, 0},

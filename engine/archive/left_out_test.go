@@ -9,9 +9,9 @@ import (
 	"pitwall/codec"
 )
 
-// oddRecords are records of devices and forwarders with an odd optional value. Every
-// position is kept.
-var oddRecords = [][]string{
+// unusualRecords are records as devices and forwarders may send them, each with unusual
+// optional values. Every position is kept.
+var unusualRecords = [][]string{
 	{"alt", ""}, {"alt", "nan"}, {"alt", "1e999"}, {"speed", "abc"}, {"course", "1,5"}, {"sats", "-1"}, {"sats", "3.7"}, {"ts", ""}, {"faulty", "False"}, {"faulty", ""},
 	{"attributes", ""}, {"attributes", "a=1"}, {"attributes", "[1]"}, {"attributes", `{"battery":null}`}, {"attributes", `{"inregions":["Home"],"io":{"239":{"v":[1,null]}}}`},
 	{"attributes", `{"a":"\u0000","b":"ä\u2028/\/","c":"\ud83d","d":1}`}, {"attributes", "{\"a\":\"\xff\"}"}, {"attributes", `{"\u0000":1,"n":1e999, "e" : 1.50e+3 }`},
@@ -23,13 +23,13 @@ var oddRecords = [][]string{
 }
 
 // Every database accepts what the codec accepts, and returns it unchanged.
-func TestOddOptionalValuesAreArchived(t *testing.T) {
+func TestUnusualOptionalValuesAreArchived(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
-		want := make([]codec.Position, len(oddRecords))
+		want := make([]codec.Position, len(unusualRecords))
 		d := codec.NewDecoder(codec.DefaultLimits())
 		left := map[codec.Omission]int{}
-		for n, odd := range oddRecords {
-			record := append([]string{"device_id", fmt.Sprintf("d-%06d", n), "lat", "46", "lon", "7"}, odd...)
+		for n, fields := range unusualRecords {
+			record := append([]string{"device_id", fmt.Sprintf("d-%06d", n), "lat", "46", "lon", "7"}, fields...)
 			r.add(stream, record...)
 			if err := d.Decode(&want[n], time.Now().UnixMilli(), 0, record); err != nil {
 				t.Fatalf("%.200q: %v", record, err)
@@ -41,11 +41,11 @@ func TestOddOptionalValuesAreArchived(t *testing.T) {
 		r.add(stream, "device_id", "d-000000", "lat", "46", "lon", "7", "faulty", "maybe")
 		left[codec.Omission{Value: codec.OptionalFaulty, Reason: codec.ReasonType}]++
 		r.run(r.newArchive(nil))
-		r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") == len(oddRecords)+1 })
+		r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") == len(unusualRecords)+1 })
 		r.wantNothingPends(stream)
 		r.wantMetric("processor_archive_dead_total", 0)
 		r.wantMetric("processor_archive_refused_total", 0)
-		got := r.rows(len(oddRecords))
+		got := r.rows(len(unusualRecords))
 		if len(got) != len(want) {
 			t.Fatalf("%d rows, want %d", len(got), len(want))
 		}
@@ -53,7 +53,7 @@ func TestOddOptionalValuesAreArchived(t *testing.T) {
 			w := want[n]
 			w.TS, w.Arrival, w.Untimed = p.TS, p.Arrival, p.Untimed
 			if p != w {
-				t.Errorf("%.200q:\ngot  %+v\nwant %+v", oddRecords[n], p, w)
+				t.Errorf("%.200q:\ngot  %+v\nwant %+v", unusualRecords[n], p, w)
 			}
 		}
 		for _, o := range codec.Omissions() {

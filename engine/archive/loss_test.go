@@ -69,8 +69,8 @@ func TestIdleConsumersAreRemoved(t *testing.T) {
 	server := testenv.Redis(t)
 	r := newRig(t, server.URL(), "")
 	r.publish(stream, 0, 10)
-	r.leavePending("gone", 10)
-	server.Do("XGROUP", "CREATECONSUMER", stream, Group, "long gone")
+	r.leavePending("with pending entries", 10)
+	server.Do("XGROUP", "CREATECONSUMER", stream, Group, "without pending entries")
 	idle := func(i int) int64 { // as the removal sees it
 		return server.Do("XINFO", "CONSUMERS", stream, Group).([]any)[i].([]any)[5].(int64)
 	}
@@ -87,8 +87,8 @@ func TestIdleConsumersAreRemoved(t *testing.T) {
 		}
 		return found
 	}
-	r.eventually("the consumer to be removed", func() bool { return !names()["long gone"] })
-	if !names()["gone"] {
+	r.eventually("the consumer to be removed", func() bool { return !names()["without pending entries"] })
+	if !names()["with pending entries"] {
 		t.Error("a consumer with pending entries was removed")
 	}
 	r.publish(stream, 10, 10)

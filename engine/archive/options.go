@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -90,32 +91,19 @@ type Options struct {
 
 // withDefaults replaces zero values by the defaults.
 func (o Options) withDefaults() Options {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	def(&o.BatchWait, 50*time.Millisecond)
-	def(&o.Block, time.Second)
-	def(&o.ClaimInterval, 5*time.Second)
-	def(&o.ClaimIdle, 10*time.Second)
-	def(&o.ConsumerIdle, time.Hour)
-	def(&o.InsertTimeout, 30*time.Second)
-	def(&o.FlushTimeout, 5*time.Second)
-	if o.BatchSize == 0 {
-		o.BatchSize = 1000
-	}
-	if o.Writers == 0 {
-		o.Writers = 1
-	}
+	o.BatchSize = cmp.Or(o.BatchSize, 1000)
+	o.BatchWait = cmp.Or(o.BatchWait, 50*time.Millisecond)
+	o.Block = cmp.Or(o.Block, time.Second)
+	o.Writers = cmp.Or(o.Writers, 1)
+	o.DeadMaxLen = cmp.Or(o.DeadMaxLen, 100_000)
+	o.DeadMaxBytes = cmp.Or(o.DeadMaxBytes, 256<<20)
+	o.ClaimInterval = cmp.Or(o.ClaimInterval, 5*time.Second)
+	o.ClaimIdle = cmp.Or(o.ClaimIdle, 10*time.Second)
+	o.ConsumerIdle = cmp.Or(o.ConsumerIdle, time.Hour)
+	o.InsertTimeout = cmp.Or(o.InsertTimeout, 30*time.Second)
+	o.FlushTimeout = cmp.Or(o.FlushTimeout, 5*time.Second)
 	if o.Health == nil {
 		o.Health = health.New(o.Logger)
-	}
-	if o.DeadMaxLen == 0 {
-		o.DeadMaxLen = 100_000
-	}
-	if o.DeadMaxBytes == 0 {
-		o.DeadMaxBytes = 256 << 20
 	}
 	return o
 }

@@ -111,7 +111,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 // TestRepliesCutInTheMiddle loses replies after the group has advanced.
 func TestRepliesCutInTheMiddle(t *testing.T) {
 	r, proxy := newProxiedRig(t)
-	direct := newRig(t, r.server.URL(), "") // publishes past the proxy
+	direct := newRig(t, r.server.URL(), "") // publishes directly, not through the proxy
 	r.run(r.newArchive(func(o *Options) { o.ClaimIdle = time.Hour }))
 	stop := direct.publisher()
 	for cut := range 8 {

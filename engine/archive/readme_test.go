@@ -11,7 +11,7 @@ import (
 
 // Every test that the READMEs of archive and ops name exists.
 func TestReadmesNameExistingTests(t *testing.T) {
-	there := map[string]bool{}
+	exists := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
@@ -19,7 +19,7 @@ func TestReadmesNameExistingTests(t *testing.T) {
 		}
 		source, err := os.ReadFile(path)
 		for _, m := range declared.FindAllSubmatch(source, -1) {
-			there[string(m[1])] = true
+			exists[string(m[1])] = true
 		}
 		return err
 	})
@@ -33,7 +33,7 @@ func TestReadmesNameExistingTests(t *testing.T) {
 		}
 		named := regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(text, -1)
 		for _, m := range named {
-			if !there[string(m[1])] {
+			if !exists[string(m[1])] {
 				t.Errorf("%s names %s, which does not exist", path, m[1])
 			}
 		}

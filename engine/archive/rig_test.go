@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 const stream = "telemetry:t"
 
-// rig is a Redis server and a database, from which a test makes its archives.
+// rig is a Redis server and a database, for the archives of a test.
 type rig struct {
 	t      *testing.T
 	server *testenv.RedisServer // nil for the embedded one
@@ -38,7 +38,7 @@ type rig struct {
 	log    *logBuffer
 }
 
-// onAllServers runs fn with each kind of server that Pitwall runs on.
+// onAllServers runs fn with each supported combination of servers.
 func onAllServers(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Run("redis-server, PostgreSQL", func(t *testing.T) {
@@ -69,7 +69,7 @@ func newPartitionedRig(t *testing.T) *rig {
 	return r
 }
 
-// newServerRig is newRig with a Redis server that the test may talk to.
+// newServerRig is newRig with a Redis server of its own, in rig.server.
 func newServerRig(t *testing.T, pgURL string) *rig {
 	t.Helper()
 	server := testenv.Redis(t)
@@ -205,7 +205,7 @@ func (r *rig) rows(n int) (list []codec.Position) {
 	for i := range names {
 		names[i] = fmt.Sprintf("d-%06d", i)
 	}
-	const sessions = 8 // broken ones that a stopped server may have left in the pool
+	const sessions = 8 // broken sessions that a stopped server may have left in the pool
 	for try := 0; ; try++ {
 		list = list[:0]
 		err := r.db.LastPositions(r.t.Context(), names, db.LiveRule{Tolerance: time.Hour}, func(l *db.Last) error {
@@ -229,7 +229,7 @@ func (r *rig) rows(n int) (list []codec.Position) {
 // nothing is pending.
 func (r *rig) wantRows(n int) {
 	r.t.Helper()
-	const beyond = 100 // further devices, which must not exist
+	const beyond = 100 // as many further devices must have no rows
 	r.eventually(fmt.Sprintf("%d rows", n), func() bool { return len(r.rows(n+beyond)) >= n })
 	got := r.rows(n + beyond)
 	for i := range n {
@@ -258,6 +258,7 @@ func (r *rig) pending(key string) redis.Pending {
 	return p
 }
 
+// wantNothingPends waits until nothing is pending in the group.
 func (r *rig) wantNothingPends(key string) {
 	r.t.Helper()
 	r.eventually("everything to be acknowledged", func() bool { return r.pending(key).Count == 0 })
@@ -309,10 +310,10 @@ func (r *rig) waitMetric(name string, want int) {
 	r.eventually(fmt.Sprintf("%s to be %d", name, want), func() bool { return r.metric(name) == want })
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition, long enough for a busy machine.
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
-	testenv.Eventually(r.t, 30*time.Second, what, cond)
+	testenv.Eventually(r.t, 2*time.Minute, what, cond)
 }
 
 // named replaces %s in SQL by the name of the database.
@@ -321,7 +322,7 @@ func (r *rig) named(sql string) string {
 	return strings.ReplaceAll(sql, "%s", name)
 }
 
-// logBuffer collects the log.
+// logBuffer is a log that can be read while it is written.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -15,9 +15,9 @@ func TestBatchTooLargeForTheLink(t *testing.T) {
 		r.server.Do("XADD", stream, "*", "device_id", fmt.Sprintf("d-%d", n), "ts", "1748772000000", "lat", "46", "lon", "7",
 			"attributes", `{"fill":"`+strings.Repeat("x", 15<<10)+`"}`)
 	}
-	proxy.Throttle(250 << 10) // bytes a second, so a full batch takes four seconds
+	proxy.Throttle(250 << 10) // bytes per second: a full batch takes four seconds
 	r.run(r.newArchive(func(o *Options) { o.BatchSize = count }))
 	r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") >= count })
 	proxy.Throttle(0)
-	r.eventually("all acknowledged", func() bool { return r.pending(stream).Count == 0 })
+	r.wantNothingPends(stream)
 }
