@@ -156,15 +156,8 @@ func (w *worker) discardBuild(b *build) {
 // corrected snapshot. current is n's value now. The result is nil if n had no value
 // then, if the value is not for this build, or if the build has it already.
 func (b *build) valueAt(n *membership, current *value) (v *value, fixed bool) {
-	var seq uint64
-	switch {
-	case n.built == b.id:
-	case n.seq <= b.base:
-		v, seq = current, n.seq
-	case n.old != nil && n.oldSeq <= b.base:
-		v, seq = n.old, n.oldSeq
-	}
-	if seq <= b.since {
+	v, seq := n.valueAt(b.base, current)
+	if n.built == b.id || seq <= b.since {
 		return nil, false
 	}
 	switch b.kind {

@@ -37,19 +37,27 @@ func (p *topicShard) firstSince(since uint64) (first *membership, changed int) {
 	return first, changed
 }
 
-// bodyAt returns the encoded position that n had at update upTo, and whether it was a
-// correction; nil if n did not change after since. upTo is the update of the last seal,
-// or the last update.
-func (n *membership) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
+// valueAt returns the value that n had at update upTo, and the number of the update
+// that brought it; 0 if that is not known any more, or if n had no value. current is n's
+// value now. upTo is a seal or the last update.
+func (n *membership) valueAt(upTo uint64, current *value) (v *value, seq uint64) {
 	switch {
-	case n.seq <= since:
-		return nil, false
 	case n.seq <= upTo:
-		return n.dev.val.buf, n.seq == n.fixed
-	case n.old != nil && n.oldSeq > since:
-		return n.old.buf, n.oldSeq == n.fixed
+		return current, n.seq
+	case n.old != nil && n.oldSeq <= upTo:
+		return n.old, n.oldSeq
 	}
-	return nil, false
+	return nil, 0
+}
+
+// bodyAt returns the encoded position that n had at update upTo, and whether it was a
+// correction; nil if that position came with update since or before.
+func (n *membership) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
+	v, seq := n.valueAt(upTo, n.dev.val)
+	if seq <= since {
+		return nil, false
+	}
+	return v.buf, seq == n.fixed
 }
 
 // body returns the chunk for k, and encodes it if it is not in the cache. It holds whole

@@ -89,6 +89,8 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 		devices: make(map[string][]*Topic, len(old.devices)),
 		topics:  make(map[string]*Topic, len(r.Events)),
 		sizes:   make(map[*Topic]int, len(r.Events)),
+		changes: make([][]change, len(c.workers)),
+		starts:  make(map[*topicShard]int),
 	}
 	for _, e := range r.Events {
 		c.addEvent(s, e)
@@ -100,16 +102,16 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 			s.sizes[t]++
 		}
 	}
-	d := newDiff(c)
+	d := make(diff)
 	for id, topics := range s.devices {
-		d.compare(id, old.devices[id], topics)
+		c.compare(d, id, old.devices[id], topics)
 	}
 	for id, topics := range old.devices {
 		if _, still := s.devices[id]; !still {
-			d.compare(id, topics, nil)
+			c.compare(d, id, topics, nil)
 		}
 	}
-	s.changes, s.starts = d.pieces(c.pieceDevices())
+	s.cut(d, c.pieceDevices())
 	for id, t := range c.topics {
 		if s.topics[id] == nil && t.watchers == 0 {
 			delete(c.topics, id)
@@ -132,62 +134,49 @@ func (c *Core) addEvent(s *Snapshot, event string) *Topic {
 	return t
 }
 
-// diff collects the changes of a snapshot, by shard and topic.
-type diff struct {
-	core    *Core
-	changes [][]change
-	starts  map[*topicShard]int // place of a topic shard in its shard's changes
-}
+// diff is what a new snapshot changes, by topic shard.
+type diff map[*topicShard]*change
 
-func newDiff(c *Core) *diff {
-	return &diff{core: c, changes: make([][]change, len(c.workers)), starts: make(map[*topicShard]int)}
-}
-
-// of returns the change of t on the shard that owns device.
-func (d *diff) of(t *Topic, device string) *change {
-	i := d.core.ShardOf(device)
-	p := t.shards[i]
-	at, ok := d.starts[p]
-	if !ok {
-		at = len(d.changes[i])
-		d.starts[p] = at
-		d.changes[i] = append(d.changes[i], change{shard: p})
+// of returns the change of p.
+func (d diff) of(p *topicShard) *change {
+	if d[p] == nil {
+		d[p] = &change{shard: p}
 	}
-	return &d.changes[i][at]
+	return d[p]
 }
 
 // compare notes the topics that a device joins and leaves.
-func (d *diff) compare(device string, before, after []*Topic) {
+func (c *Core) compare(d diff, device string, before, after []*Topic) {
+	if slices.Equal(before, after) {
+		return
+	}
+	i := c.ShardOf(device)
 	for _, t := range after {
 		if !slices.Contains(before, t) {
-			c := d.of(t, device)
-			c.added = append(c.added, device)
+			x := d.of(t.shards[i])
+			x.added = append(x.added, device)
 		}
 	}
 	for _, t := range before {
 		if !slices.Contains(after, t) {
-			c := d.of(t, device)
-			c.removed = append(c.removed, device)
+			x := d.of(t.shards[i])
+			x.removed = append(x.removed, device)
 		}
 	}
 }
 
-// pieces returns the changes, each cut into pieces of at most size joins and leaves,
-// and where those of a topic shard begin.
-func (d *diff) pieces(size int) (changes [][]change, starts map[*topicShard]int) {
-	changes, starts = make([][]change, len(d.changes)), d.starts
-	for i, list := range d.changes {
-		for _, c := range list {
-			starts[c.shard] = len(changes[i])
-			slices.Sort(c.removed)
-			slices.Sort(c.added)
-			for len(c.removed)+len(c.added) > 0 {
-				n := min(size, len(c.removed))
-				m := min(size-n, len(c.added))
-				changes[i] = append(changes[i], change{c.shard, c.added[:m], c.removed[:n]})
-				c.removed, c.added = c.removed[n:], c.added[m:]
-			}
+// cut makes d the changes of s, in pieces of at most size joins and leaves.
+func (s *Snapshot) cut(d diff, size int) {
+	for p, x := range d {
+		i := p.index
+		s.starts[p] = len(s.changes[i])
+		slices.Sort(x.removed)
+		slices.Sort(x.added)
+		for len(x.removed)+len(x.added) > 0 {
+			n := min(size, len(x.removed))
+			m := min(size-n, len(x.added))
+			s.changes[i] = append(s.changes[i], change{p, x.added[:m], x.removed[:n]})
+			x.removed, x.added = x.removed[n:], x.added[m:]
 		}
 	}
-	return changes, starts
 }
