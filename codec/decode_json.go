@@ -79,7 +79,7 @@ func (v *values) readOtherNumber(s string, i, end int, m member, reason Reason) 
 		}
 		end, reason = i, ReasonNumber
 	default:
-		reason = typeOr(s, i, reason)
+		reason = refineReason(s, i, reason)
 	}
 	if m <= memberLongitude {
 		return end, reason
@@ -98,9 +98,9 @@ func numberText(raw string) (f float64, ok bool) {
 	return f, reason == 0
 }
 
-// typeOr returns ReasonType if the value at i is JSON of another type than is
+// refineReason returns ReasonType if the value at i is JSON of another type than is
 // wanted, otherwise reason.
-func typeOr(s string, i int, reason Reason) Reason {
+func refineReason(s string, i int, reason Reason) Reason {
 	switch at(s, i) {
 	case '"', '{', '[', 't', 'f', 'n':
 		return ReasonType
@@ -157,7 +157,7 @@ func (v *values) readTime(s string, i int) (int, Reason) {
 		}
 		f, end, reason := parseNumber(s, i)
 		if reason != 0 {
-			return end, typeOr(s, i, reason)
+			return end, refineReason(s, i, reason)
 		}
 		v.ts, v.timed = epochMs(f), true
 		return end, 0
