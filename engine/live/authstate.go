@@ -61,11 +61,16 @@ func (s *session) setIdentity(identity any) {
 	if k == nil {
 		return
 	}
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
-	if end := k.Deadline(identity); !end.IsZero() {
+	end := k.Deadline(identity)
+	switch {
+	case end.IsZero():
+		if s.expiry != nil {
+			s.expiry.Stop()
+		}
+	case s.expiry == nil:
 		s.expiry = time.AfterFunc(time.Until(end), func() { s.close(4401, "session expired") })
+	default:
+		s.expiry.Reset(time.Until(end))
 	}
 }
 
