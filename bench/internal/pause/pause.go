@@ -1,7 +1,8 @@
 // Package pause waits. Every wait of the harness ends with its context, so that a
 // signal stops a run at any point.
 //
-// Its functions may be called from any goroutine.
+// Its functions may be called from any goroutine. They start none and keep no
+// state.
 package pause
 
 import (
