@@ -33,18 +33,18 @@
 //
 // What these functions call besides returns to them, and need not be read to follow
 // the way. takeIn (take_in.go) applies the order rule and encodes the position once;
-// fill (live/outbox.go) lists what to write. At the end of a turn, worker.splice hands
-// the connections that were pushed to over to their writers (runqueue.go). If
-// subscribers have agreed on compression, seal calls compressed (deflate.go) and
-// broadcasts the result to them. The slices of a broadcast after the first are pushed
-// by continueBroadcast.
+// fill (live/outbox.go) lists what to write. At the end of a seal and of a turn,
+// worker.splice hands the connections that were pushed to over to their writers
+// (runqueue.go). If subscribers have agreed on compression, seal calls compressed
+// (deflate.go) and broadcasts the result to them. A broadcast in slices is pushed by
+// continueBroadcast in the turns after the seal.
 //
 // The writers are the caller's. A writer takes an Active off its run queue, calls Take
 // until the ring is empty, writes everything with one system call, and calls Release
 // for each chunk. That returns the memory to the shard (chunk_refs.go, pool.go).
 //
 // A device belongs to one shard, chosen by its id (ShardOf). Bytes are encoded
-// once per topic and encoding (topic.go) and compressed once per topic and flush
+// once per topic and encoding (pending.go) and compressed once per topic and flush
 // (deflate.go). When a topic is due is agreed among its shards (flush_schedule.go).
 //
 // The devices of an event are in an immutable Snapshot. Swap replaces it whole, by an
