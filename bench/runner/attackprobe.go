@@ -47,7 +47,7 @@ func (b *probe) begin() (err error) {
 	switch {
 	case len(b.leaving) > 0:
 		err = pause.For(ctx, gathering)
-		b.run.access.platform.withdrawn.Store(true)
+		b.run.access.platform.withdraw(true)
 		b.since = time.Now()
 	case b.comparesMemory():
 		if err = pause.For(ctx, attack.Idle/2); err != nil {
@@ -97,6 +97,6 @@ func (b *probe) close() {
 		w.close()
 	}
 	if len(b.leaving) > 0 {
-		b.run.access.platform.withdrawn.Store(false)
+		b.run.access.platform.withdraw(false)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"pitwall/bench/attack"
@@ -25,7 +25,22 @@ type platform struct {
 	url    string
 	ended  chan error
 
-	withdrawn atomic.Bool // access is withdrawn
+	mu        sync.Mutex // guards withdrawn
+	withdrawn bool
+}
+
+// withdraw withdraws access, or restores it.
+func (p *platform) withdraw(withdrawn bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.withdrawn = withdrawn
+}
+
+// allows reports whether a user may watch.
+func (p *platform) allows(user string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.HasPrefix(user, attack.Leaver) && !p.withdrawn
 }
 
 func startPlatform() (*platform, error) {
@@ -44,7 +59,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pause.For(r.Context(), platformTime) != nil {
 		return // the engine waits no longer
 	}
-	if strings.HasPrefix(r.FormValue("user"), attack.Leaver) && !p.withdrawn.Load() {
+	if p.allows(r.FormValue("user")) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

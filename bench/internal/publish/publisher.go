@@ -3,11 +3,9 @@ package publish
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -42,10 +40,9 @@ type Publisher struct {
 	turns   []int // order in which devices send
 	next    int   // in turns
 
-	rate atomic.Uint64 // bits of a float64
-	sent atomic.Int64
-
-	mu     sync.Mutex        // guards what follows
+	mu     sync.Mutex // guards what follows
+	rate   float64
+	sent   int64
 	late   latency.Histogram // from due until sent
 	stored latency.Histogram // from due until stored in Redis
 }
@@ -62,8 +59,7 @@ func New(o Options) (*Publisher, error) {
 		return nil, fmt.Errorf("connect to Redis (--redis): %w", err)
 	}
 	// The devices of an event must not send right after each other.
-	p := &Publisher{o: o, client: client, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: latency.New(), stored: latency.New()}
-	p.SetRate(o.Rate)
+	p := &Publisher{o: o, client: client, rate: o.Rate, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: latency.New(), stored: latency.New()}
 	for i := range o.Devices {
 		p.devices = append(p.devices, newDevice(o.Prefix, i))
 	}
@@ -84,7 +80,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	for {
 		now := time.Now()
 		batch, dues = batch[:0], dues[:0]
-		s.set(math.Float64frombits(p.rate.Load()), now)
+		s.set(p.currentRate(), now)
 		for at := s.due(); !at.After(now) && len(batch) < mostAtOnce; at = s.due() {
 			s.n++
 			batch = append(batch, p.command(at))
@@ -110,7 +106,17 @@ func (p *Publisher) Run(ctx context.Context) error {
 }
 
 // SetRate changes the rate, in records per second. Any goroutine may call it.
-func (p *Publisher) SetRate(rate float64) { p.rate.Store(math.Float64bits(rate)) }
+func (p *Publisher) SetRate(rate float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = rate
+}
+
+func (p *Publisher) currentRate() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rate
+}
 
 // schedule says when records are due: at even intervals from its start.
 type schedule struct {
@@ -149,9 +155,9 @@ func (p *Publisher) send(ctx context.Context, batch rueidis.Commands, dues []tim
 			return fmt.Errorf("publish: %w", err)
 		}
 	}
-	p.sent.Add(int64(len(batch)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.sent += int64(len(batch))
 	for _, at := range dues {
 		p.late.Record(sent.Sub(at).Microseconds())
 		p.stored.Record(done.Sub(at).Microseconds())
@@ -160,7 +166,11 @@ func (p *Publisher) send(ctx context.Context, batch rueidis.Commands, dues []tim
 }
 
 // Sent is the number of records published. Any goroutine may call it.
-func (p *Publisher) Sent() int64 { return p.sent.Load() }
+func (p *Publisher) Sent() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
+}
 
 // Figures returns the times of the records since the last call: from due until
 // sent, and from due until stored in Redis. Any goroutine may call it.
