@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files and the table in README.md")
 
-// parse runs the command line without exiting.
+// parse parses a command line without exiting.
 func parse(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
 	var c cli
