@@ -35,8 +35,6 @@ var atomicFiles = []exception{
 	{"engine/live/sessioncheck.go", "whether a session has its decisions: set by the pool, read by a dispatcher that is about to go idle"},
 	{"engine/live/passtimer.go", "how long a writer's drain pass takes, read by adaptWindow"},
 	{"engine/live/histogram.go", "the latency histogram, written by the writers"},
-	{"bench/internal/publish/publisher.go", "the rate and the number of records sent: written and read on different goroutines"},
-	{"bench/runner/platform.go", "whether access is withdrawn: set by the run, read by the platform's handlers"},
 }
 
 // unsafeFiles may import unsafe.
