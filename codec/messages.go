@@ -9,12 +9,14 @@ const Protocol = 1
 // none either.
 
 // AppendWelcome appends the first frame of a connection. heartbeatMs is the
-// time between two pings of the server.
-func AppendWelcome(dst []byte, instance string, heartbeatMs int) []byte {
+// time between two pings of the server, now the server's time in ms since the Unix
+// epoch.
+func AppendWelcome(dst []byte, instance string, heartbeatMs int, now int64) []byte {
 	dst, mark := beginAnswer(dst, "welcome", "")
 	dst = appendIntMember(dst, `,"protocol":`, Protocol)
 	dst = appendStringMember(dst, `,"instance":`, instance)
 	dst = appendIntMember(dst, `,"heartbeatMs":`, int64(heartbeatMs))
+	dst = appendIntMember(dst, `,"now":`, now)
 	return endAnswer(dst, mark)
 }
 
@@ -35,9 +37,18 @@ func AppendUnsubscribed(dst []byte, id, topic string) []byte {
 	return endAnswer(appendStringMember(dst, `,"topic":`, topic), mark)
 }
 
-// AppendPong appends the answer to a ping.
-func AppendPong(dst []byte, id string) []byte {
-	return endAnswer(beginAnswer(dst, "pong", id))
+// AppendPong appends the answer to a ping. now is the server's time in ms since the
+// Unix epoch.
+func AppendPong(dst []byte, id string, now int64) []byte {
+	dst, mark := beginAnswer(dst, "pong", id)
+	return endAnswer(appendIntMember(dst, `,"now":`, now), mark)
+}
+
+// AppendDrain appends the last frame before the close frame of a server that is going
+// away. retryAfterMs is how long the client should wait before it connects again.
+func AppendDrain(dst []byte, retryAfterMs int64) []byte {
+	dst, mark := beginAnswer(dst, "drain", "")
+	return endAnswer(appendIntMember(dst, `,"retryAfterMs":`, retryAfterMs), mark)
 }
 
 // AppendAuthenticated appends the answer to an auth. expiresMs is the new end of the

@@ -16,12 +16,13 @@ func TestAnswersReadBack(t *testing.T) {
 			frame []byte
 			want  map[string]any
 		}{
-			{"welcome", AppendWelcome(nil, text, 25000), map[string]any{"type": "welcome", "protocol": 1.0, "instance": text, "heartbeatMs": 25000.0}},
+			{"welcome", AppendWelcome(nil, text, 25000, 1777629600000), map[string]any{"type": "welcome", "protocol": 1.0, "instance": text, "heartbeatMs": 25000.0, "now": 1777629600000.0}},
 			{"subscribed", AppendSubscribed(nil, text, text, 5, 2, 100), map[string]any{"type": "subscribed", "id": text, "topic": text, "devices": 5.0, "parts": 2.0, "intervalMs": 100.0}},
 			{"unsubscribed", AppendUnsubscribed(nil, text, text), map[string]any{"type": "unsubscribed", "id": text, "topic": text}},
 			{"authenticated", AppendAuthenticated(nil, text, 1777629600000), map[string]any{"type": "authenticated", "id": text, "expiresAt": 1777629600000.0}},
 			{"topic error", AppendTopicError(nil, text, text, text), map[string]any{"type": "error", "topic": text, "code": text, "message": text}},
-			{"pong", AppendPong(nil, text), map[string]any{"type": "pong", "id": text}},
+			{"pong", AppendPong(nil, text, 1777629600000), map[string]any{"type": "pong", "id": text, "now": 1777629600000.0}},
+			{"drain", AppendDrain(nil, 1500), map[string]any{"type": "drain", "retryAfterMs": 1500.0}},
 			{"error", AppendError(nil, text, "internal", text), map[string]any{"type": "error", "id": text, "code": "internal", "message": text}},
 		}
 		for _, tt := range tests {
@@ -45,7 +46,7 @@ func TestAnswersReadBack(t *testing.T) {
 }
 
 func TestAnswersAreAppended(t *testing.T) {
-	dst := AppendPong([]byte("before"), "1")
+	dst := AppendPong([]byte("before"), "1", 1777629600000)
 	one := len(dst)
 	dst = AppendError(dst, "2", "internal", "x")
 	if string(dst[:6]) != "before" {

@@ -77,7 +77,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func (d *double) serve(c net.Conn, r *bufio.Reader) {
 	defer c.Close()
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-	if _, err := c.Write(codec.AppendWelcome(b, "double", 25000)); err != nil {
+	if _, err := c.Write(codec.AppendWelcome(b, "double", 25000, time.Now().UnixMilli())); err != nil {
 		return
 	}
 	if _, err := r.ReadByte(); err != nil {

@@ -29,7 +29,7 @@ func (s *session) request(data []byte) {
 	}
 	switch r.Type {
 	case codec.RequestPing:
-		s.reply(codec.AppendPong(nil, r.ID))
+		s.reply(codec.AppendPong(nil, r.ID, time.Now().UnixMilli()))
 	case codec.RequestSubscribe:
 		s.subscribe(&r)
 	case codec.RequestUnsubscribe:

@@ -99,6 +99,7 @@ type Server struct {
 	lastID   atomic.Uint64
 	open     atomic.Int64 // connections, those in the handshake included
 	draining atomic.Bool  // new requests are refused; set while beginMu is held
+	returnMs atomic.Int64 // within how many ms the clients of a drain come back; set before draining
 	queued   atomic.Int64 // memory held for all connections, as last measured by enforceMemory
 
 	beginMu    sync.Mutex     // so that no handshake begins once Run waits for them
@@ -216,35 +217,4 @@ func (srv *Server) forget(s *session) {
 	}
 	srv.releaseClient(s.identity, s.addr)
 	srv.joined.Done()
-}
-
-// Drain refuses new connections with 503, and closes the open ones with 1001, spread
-// evenly over the time given, so that they do not all come back at once. A connection
-// whose socket does not take the close frame within three seconds is cut without it.
-// Drain returns when all connections are gone, or when ctx ends.
-func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
-	srv.refuseRequests()
-	var all []*session
-	srv.sessions.Range(func(_ uint64, s *session) bool {
-		all = append(all, s)
-		return true
-	})
-	const waves = 20
-	tick := time.NewTicker(max(over/waves, time.Millisecond))
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		if i < waves {
-			for _, s := range all[i*len(all)/waves : (i+1)*len(all)/waves] {
-				s.close(1001, "going away")
-			}
-		}
-		if srv.Connections() == 0 {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("close connections (%d left): %w", srv.Connections(), ctx.Err())
-		}
-	}
 }

@@ -41,8 +41,17 @@ func TestDrain(t *testing.T) {
 	}
 	close(stop)
 	publisher.Wait()
+	returns := map[int64]bool{}
 	for _, s := range all {
 		s.awaitClose(websocket.StatusGoingAway)
+		last := s.last()
+		if last.Type != "drain" || last.RetryAfterMs == nil || *last.RetryAfterMs < 0 || *last.RetryAfterMs >= minReturn {
+			t.Fatalf("the last frame is %+v, want a drain with a time below %d ms", last, minReturn)
+		}
+		returns[*last.RetryAfterMs] = true
+	}
+	if len(returns) != len(all) {
+		t.Errorf("%d clients are asked to come back at %d times, want each at its own", len(all), len(returns))
 	}
 	if n := r.srv.Connections(); n != 0 {
 		t.Errorf("%d connections are left, want 0", n)

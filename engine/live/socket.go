@@ -190,16 +190,28 @@ func (k *socket) Write(p []byte) (int, error) {
 		k.sess.push(ch)
 		return len(p), nil
 	}
-	if k.sess.closeFrame.CompareAndSwap(nil, ch) {
-		k.sess.countReply(ch)
-		if len(p) >= 4 {
-			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's own close frame
-				k.sess.srv.m.closed(code)
-			}
-		}
-	}
+	k.writeClose(ch, p)
 	k.sess.conn.Schedule()
 	return len(p), nil
+}
+
+// writeClose sets the close frame, unless there is one. A drain frame comes right
+// before the close frame of a server that is going away.
+func (k *socket) writeClose(ch *shard.Chunk, frame []byte) {
+	code := uint16(0)
+	if len(frame) >= 4 {
+		code = binary.BigEndian.Uint16(frame[2:])
+	}
+	if code == goingAway && k.sess.srv.draining.Load() {
+		ch = shard.NewControl(append(k.sess.srv.drainFrame(k.sess.id), frame...))
+	}
+	if !k.sess.closeFrame.CompareAndSwap(nil, ch) {
+		return
+	}
+	k.sess.countReply(ch)
+	if code > 1000 && code < ownCodes { // not the answer to a client's own close frame
+		k.sess.srv.m.closed(code)
+	}
 }
 
 // Close ends reading. gws calls it right after its close frame, on any goroutine. The

@@ -21,6 +21,8 @@ type serverFrame struct {
 	Protocol, HeartbeatMs                            int
 	Devices, Parts, Part, IntervalMs                 int
 	Conflated                                        uint64
+	Now                                              int64
+	RetryAfterMs                                     *int64
 	Positions                                        []struct {
 		DeviceID string
 		TS       int64
@@ -54,7 +56,7 @@ func (s *screen) receive(data []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.log) == 0 && f.Type != "welcome" {
+	if len(s.log) == 0 && f.Type != "welcome" && f.Type != "drain" { // a drain ends connections that begin
 		s.t.Errorf("the first frame is %+v, want the welcome", f)
 	}
 	s.log = append(s.log, f)
@@ -132,6 +134,13 @@ func (s *screen) shows(r *rig, event string, devices []string) bool {
 		}
 	}
 	return len(m) == len(devices)
+}
+
+// last is the newest frame.
+func (s *screen) last() serverFrame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log[len(s.log)-1]
 }
 
 // frameCount is how many frames have come so far.

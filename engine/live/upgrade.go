@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lxzan/gws"
 
@@ -231,13 +232,13 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, identity any,
 	s.setIdentity(identity)
 	s.push(sock.answer)
 	sock.answer = nil
-	s.reply(codec.AppendWelcome(nil, srv.opts.InstanceID, int(srv.opts.Heartbeat.Milliseconds())))
+	s.reply(codec.AppendWelcome(nil, srv.opts.InstanceID, int(srv.opts.Heartbeat.Milliseconds()), time.Now().UnixMilli()))
 	srv.sessions.Store(s.id, s)
 	srv.joined.Add(1)
 	srv.readers.Add(1)
 	go s.reader()()
 	if srv.draining.Load() { // Drain may have listed the sessions before this one came
-		s.close(1001, "going away")
+		s.close(goingAway, "going away")
 	}
 	return s, nil
 }

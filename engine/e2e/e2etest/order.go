@@ -60,7 +60,7 @@ func (o *Order) Differs(topic string, newest map[string]int64) (n int) {
 // Check takes the next frame and returns the rule that it breaks, nil for none.
 func (o *Order) Check(f *Frame) error {
 	switch f.Type {
-	case "welcome", "pong", "authenticated":
+	case "welcome", "pong", "authenticated", "drain":
 		return nil
 	case "error", "unsubscribed": // an error that names a topic ends its subscription
 		delete(o.topics, f.Topic)

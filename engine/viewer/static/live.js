@@ -62,6 +62,7 @@ export class Live {
     this.openedAt = 0; // 0 while the connection is not open
     this.heartbeatMs = 25_000;
     this.heardAt = 0; // when something last came
+    this.returnMs = 0; // how long a server that goes away asks to wait
     this.timers = { reconnect: 0, connect: 0, heartbeat: 0, subscribe: 0 };
     addEventListener('online', () => this.connectNow());
     addEventListener('pageshow', (e) => e.persisted && this.connectNow());
@@ -129,6 +130,9 @@ export class Live {
       case 'welcome':
         this.heartbeatMs = Math.min(Math.max(frame.heartbeatMs || 25_000, 1000), 120_000);
         this.startHeartbeat();
+        break;
+      case 'drain':
+        this.returnMs = Math.min(frame.retryAfterMs || 0, LONGEST_BUSY_WAIT_MS);
         break;
       case 'subscribed':
         if (frame.id === undefined) break; // the server starts the topic again, after a lag
@@ -209,7 +213,9 @@ export class Live {
     this.expired ||= code === SESSION_EXPIRED;
     // It also tries again without a network: the server may be on this machine.
     const text = REASONS[code] ?? (navigator.onLine === false ? 'No network' : 'Connection lost');
-    this.reconnectIn(backOff(this.attempts++, FIRST_WAIT_MS, LONGEST_WAIT_MS), { name: 'waiting', text });
+    const wait = Math.max(this.returnMs, backOff(this.attempts++, FIRST_WAIT_MS, LONGEST_WAIT_MS));
+    this.returnMs = 0;
+    this.reconnectIn(wait, { name: 'waiting', text });
     if (!openedAt) this.probe();
   }
 
