@@ -55,10 +55,12 @@ type Engine struct {
 	components map[string]*component // by name; start writes it, and stop reads it afterwards
 	failed     chan error            // the error of the first component that ended by itself
 	ready      chan struct{}
+	hurry      chan struct{} // has one after EndLameDuck
 
-	mu     sync.Mutex
-	state  string                   // why the engine is not ready; "" when it is
-	listen map[string]*health.Check // by the database's notification channel
+	mu         sync.Mutex
+	inLameDuck bool
+	state      string                   // why the engine is not ready; "" when it is
+	listen     map[string]*health.Check // by the database's notification channel
 }
 
 // New makes an engine. It opens and starts nothing. The error names every setting
@@ -82,6 +84,7 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 		components: make(map[string]*component),
 		failed:     make(chan error, 1),
 		ready:      make(chan struct{}),
+		hurry:      make(chan struct{}, 1),
 		state:      "starting",
 		listen:     make(map[string]*health.Check),
 	}, nil
@@ -103,6 +106,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			e.log.Info("stopping")
+			e.setState("stopping")
+			err = e.lameDuck()
 		case err = <-e.failed:
 			e.log.Error("stopping: a component has failed", "error", err)
 		}

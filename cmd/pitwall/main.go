@@ -109,22 +109,28 @@ func options() []kong.Option {
 	}
 }
 
-// Run serves until SIGINT or SIGTERM. A second signal ends the process at once.
+// Run serves until SIGINT or SIGTERM. A second signal ends the lame-duck time if that
+// is under way, and otherwise the process at once.
 func (c *serveCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		cancel()
-		<-signals
-		os.Exit(130)
-	}()
 	e, err := engine.New(c.Config, logger(c.Log))
 	if err != nil {
 		return err
 	}
+	go func() {
+		first, at := <-signals, time.Now()
+		cancel()
+		for s := range signals {
+			// Supervisors and timeout(1) send SIGTERM to a process and to its group.
+			repeated := s == syscall.SIGTERM && s == first && time.Since(at) < time.Second
+			if !repeated && !e.EndLameDuck() {
+				os.Exit(130)
+			}
+		}
+	}()
 	var own sync.WaitGroup
 	own.Go(func() { greet(ctx, e) })
 	err = e.Run(ctx)

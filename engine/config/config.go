@@ -38,6 +38,7 @@ type Config struct {
 	RequestBurst      int `name:"live-request-burst" env:"LIVE_REQUEST_BURST" default:"128" range:"1 to 1000000" help:"Burst of requests of a connection."`
 	SnapshotRate      int `name:"live-snapshot-rate" env:"LIVE_SNAPSHOT_RATE" default:"1048576" range:"0 to 1073741824" help:"Bytes per second of the snapshots that a connection may request by subscribing. Beyond it the next subscribe waits. 0: no limit."`
 	SnapshotBurst     int `name:"live-snapshot-burst" env:"LIVE_SNAPSHOT_BURST" default:"16777216" range:"0 to 1073741824" help:"Burst of LIVE_SNAPSHOT_RATE, in bytes; one more snapshot is always allowed."`
+	LameDuckMS        int `name:"live-lame-duck-ms" env:"LIVE_LAME_DUCK_MS" default:"0" range:"0 to 600000" help:"Period at shutdown in which /readyz says no and everything else still serves, in ms, so that load balancers stop sending clients here. A second signal ends it."`
 	DrainMS           int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" range:"0 to 600000" help:"Period over which connections are closed at shutdown, in ms."`
 	FeedBatch         int `name:"feed-batch" env:"FEED_BATCH" default:"512" range:"1 to 100000" help:"Records per read of a stream."`
 

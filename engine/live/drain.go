@@ -21,7 +21,7 @@ const (
 // Drain refuses new connections with 503, and closes the open ones with 1001, spread
 // evenly over the time given, so that they do not all come back at once. A connection
 // whose socket does not take the close frame within three seconds is cut without it.
-// Drain returns when all connections are gone, or when ctx ends. Call it once.
+// Drain returns when all connections are gone, or when ctx ends.
 func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
 	srv.returnMs.Store(srv.returnTime())
 	srv.refuseRequests()

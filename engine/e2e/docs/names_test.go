@@ -100,7 +100,7 @@ var withPostgres = map[string]bool{
 var frameType = regexp.MustCompile(`"type":"([a-z]+)"`)
 
 // frameTypes are those of the protocol, of both directions.
-var frameTypes = []string{"auth", "authenticated", "error", "ping", "pong", "position", "positions", "roster", "snapshot", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "welcome"}
+var frameTypes = []string{"auth", "authenticated", "drain", "error", "ping", "pong", "position", "positions", "roster", "snapshot", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "welcome"}
 
 // TestFramesExist: the page about the protocol has every type of frame, and no page has
 // another one.

@@ -25,6 +25,7 @@ func TestProcess(t *testing.T) {
 		{"suspended instance", suspendedInstance},
 		{"killed under load", killedUnderLoad},
 		{"second signal", secondSignal},
+		{"lame duck", lameDuck},
 		{"dead letters", deadLetters},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, bin) })
