@@ -61,6 +61,7 @@ type Engine struct {
 	inLameDuck bool
 	state      string                   // why the engine is not ready; "" when it is
 	listen     map[string]*health.Check // by the database's notification channel
+	samples    []sample                 // of the counters, the oldest first; none until everything has started
 }
 
 // New makes an engine. It opens and starts nothing. The error names every setting

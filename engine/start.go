@@ -26,6 +26,7 @@ import (
 func (e *Engine) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		e.startOps, e.openRedis, e.openDatabase, e.importDemo, e.startLive, e.startArchive, e.startSimulator,
+		e.startRates,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -38,6 +39,7 @@ func (e *Engine) startOps(context.Context) error {
 	e.ops = ops.New(ops.Options{
 		Addr: e.cfg.OpsAddr, Token: string(e.cfg.OpsToken), Profiles: e.cfg.OpsPprof,
 		Set: e.set, Ready: e.readiness, Parts: e.health.Parts, Extra: e.writeCore, Logger: e.log,
+		Instance: e.instance, Activity: e.activity, Device: e.device,
 	})
 	if err := e.ops.Listen(); err != nil {
 		return err

@@ -19,6 +19,7 @@ const (
 	opClocks
 	opPause
 	opRenew
+	opInspect
 )
 
 // op is a command that every shard carries out once, on what it owns. The last shard to
@@ -35,6 +36,8 @@ type op struct {
 	renewing    []renewal      // of a recovery: those under way
 	corrections [][]Correction // by shard
 	clocks      [][]Clock      // by shard
+	inspected   string         // a device
+	state       *DeviceState   // of that device; its shard fills it
 	reply       *Chunk
 	done        func()
 	remaining   atomic.Int32

@@ -161,6 +161,8 @@ func (w *worker) do(o *op) {
 		w.pauseRenewed(o)
 	case opRenew:
 		w.renewSubs(o)
+	case opInspect:
+		w.inspect(o)
 	case opSwap:
 		w.beginUpdate(w.core.snapshot.Load())
 		w.updating.op = o

@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,6 +38,9 @@ type cli struct {
 	Roster    rosterCmd    `cmd:"" help:"Define which devices take part in which events."`
 	Dead      deadCmd      `cmd:"" help:"Handle the records that could not be written to the database."`
 	Token     tokenCmd     `cmd:"" help:"Create share links, and revoke links and tokens."`
+	Check     checkCmd     `cmd:"" help:"Ask a running process whether it works; exits with 0 (ok), 1 (warning), 2 (critical) or 3 (unknown)."`
+	Status    statusCmd    `cmd:"" help:"Show what a running process does: readiness, rates, lag, connections, topics."`
+	Device    deviceCmd    `cmd:"" help:"Tell why a device shows on a running process, or does not."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -93,9 +97,12 @@ type versionCmd struct{}
 
 func main() {
 	var c cli
-	ctx := kong.Parse(&c, options()...)
+	ctx := kong.Parse(&c, append(options(), wrongUse(os.Args[1:]))...)
 	ctx.BindTo(context.Background(), (*context.Context)(nil))
 	if err := ctx.Run(); err != nil {
+		if code, ok := errors.AsType[exitError](err); ok {
+			os.Exit(int(code))
+		}
 		fmt.Fprintln(stderr, "pitwall:", err)
 		os.Exit(1)
 	}

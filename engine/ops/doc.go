@@ -1,5 +1,6 @@
 // Package ops is the private listener of the process: metrics, health, readiness and
-// profiles, for operators and monitoring. No position passes through it.
+// profiles, for operators and monitoring. No position passes through it, except the last
+// one of a device that an operator asks for.
 //
 //	GET /metrics        Prometheus text: the engine's metrics, those of the shards,
 //	                    the process and the Go runtime
@@ -7,6 +8,8 @@
 //	GET /readyz         200 when spectators may be sent here, otherwise 503 with the
 //	                    reason; with ?verbose (text) or ?format=json also the state
 //	                    of each part, since when, and why
+//	GET /status         what the process does: parts, rates, lag, connections, topics
+//	GET /device?id=…    why a device shows or does not
 //	GET /debug/pprof/   profiles of the process; mutex and block are recorded only
 //	                    during a request with ?seconds=n, at most 300
 //
@@ -23,8 +26,8 @@
 //
 // Listen opens the socket. Serve blocks its caller until another goroutine calls
 // Shutdown, which cancels profiles and waits for the requests in progress until its
-// context ends. Options.Ready, Options.Parts and Options.Extra are called from many
-// goroutines at once.
+// context ends. Options.Ready, Options.Parts, Options.Instance and Options.Extra are called
+// from many goroutines at once, Options.Activity and Options.Device by one at a time.
 //
 // # Caveats
 //

@@ -21,6 +21,10 @@ func (s *Server) routes(profiles bool) http.Handler {
 	private := http.NewServeMux()
 	private.HandleFunc("/{$}", index)
 	private.HandleFunc("/metrics", s.metrics)
+	private.HandleFunc("/status", s.status)
+	if s.o.Device != nil {
+		private.HandleFunc("/device", s.device)
+	}
 	if profiles {
 		handleProfiles(private)
 	}
@@ -52,7 +56,7 @@ func (s *Server) hasToken(r *http.Request) bool {
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("/metrics\n/healthz\n/readyz\n/debug/pprof/\n"))
+	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("/metrics\n/healthz\n/readyz\n/status\n/debug/pprof/\n"))
 }
 
 // metrics collects everything before it writes, so that a slow scraper holds no lock.

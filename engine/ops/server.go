@@ -42,6 +42,14 @@ type Options struct {
 	Ready func() (ready bool, reason string)
 	// Parts returns the state of each part. Required.
 	Parts func() []health.Status
+	// Instance returns the public name of the process. Optional.
+	Instance func() string
+	// Activity returns what runs through the process, for /status. It is called at most
+	// twice a second. Optional.
+	Activity func() Activity
+	// Device returns what is known of a device, for /device. It is called by one
+	// goroutine at a time. Optional.
+	Device func(ctx context.Context, id string) (Device, error)
 	// Extra writes metrics that are not in Set, in Prometheus text. Optional.
 	Extra func(w io.Writer)
 	// Logger receives warnings and errors. Required.
@@ -55,6 +63,8 @@ type Server struct {
 	http     *http.Server
 	listener net.Listener
 	cancel   context.CancelFunc // cancels the profiles in progress
+	started  time.Time
+	asked    asked
 }
 
 // New makes a server that does not listen yet.
@@ -63,7 +73,10 @@ func New(o Options) *Server {
 		o.Addr = DefaultAddr
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{o: o, cancel: cancel}
+	if o.Instance == nil {
+		o.Instance = func() string { return "" }
+	}
+	s := &Server{o: o, cancel: cancel, started: time.Now(), asked: asked{device: make(chan struct{}, 1)}}
 	s.http = &http.Server{
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,

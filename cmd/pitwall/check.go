@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"pitwall/engine/admin/monitor"
+)
+
+// exitError ends the process with a code. What there is to say has been printed.
+type exitError int
+
+// Error is never printed.
+func (e exitError) Error() string { return "" }
+
+// wrongUse makes check exit with 3, not with 1, on a flag or value that it does not
+// know: monitoring reads 1 as a warning of the process that is monitored.
+func wrongUse(args []string) kong.Option {
+	return kong.Exit(func(code int) {
+		if code != 0 && len(args) > 0 && args[0] == "check" {
+			code = int(monitor.ExitUnknown)
+		}
+		os.Exit(code)
+	})
+}
+
+type checkCmd struct {
+	monitor.Target
+	Format string `name:"format" default:"nagios" enum:"nagios,json,prometheus" help:"nagios: one line with performance data; json; prometheus: metrics for a collector of files."`
+}
+
+// Run asks a running process. It exits with 0 ok, 1 warning, 2 critical or 3 unknown.
+func (c *checkCmd) Run(ctx context.Context) error {
+	exit, err := monitor.Check(ctx, c.Target, c.Format, stdout)
+	if err != nil || exit == monitor.ExitOK {
+		return err
+	}
+	return exitError(exit)
+}
