@@ -41,6 +41,7 @@ type cli struct {
 	Check     checkCmd     `cmd:"" help:"Ask a running process whether it works; exits with 0 (ok), 1 (warning), 2 (critical) or 3 (unknown)."`
 	Status    statusCmd    `cmd:"" help:"Show what a running process does: readiness, rates, lag, connections, topics."`
 	Device    deviceCmd    `cmd:"" help:"Tell why a device shows on a running process, or does not."`
+	Size      sizeCmd      `cmd:"" help:"Forecast what a load takes: cores, memory, network, disk."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
