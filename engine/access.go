@@ -20,11 +20,11 @@ func (e *Engine) openAccess(ctx context.Context) error {
 	}
 	open := c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0 // everybody may watch every event
 	if open {
-		keys.Link = nil // a link would permit nothing more
+		keys.Link, keys.PreviousLink = nil, nil // a link would permit nothing more
 	}
 	o := access.Options{
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.Cookies(),
-		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL), LinkSecret: keys.Link,
+		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL), LinkSecret: keys.Link, PreviousLinkSecret: keys.PreviousLink,
 		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Sessions: e.db.Sessions(), Slots: e.redis, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.Rebuild() },

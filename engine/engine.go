@@ -22,6 +22,7 @@ import (
 	"pitwall/engine/front"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/origin"
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/lastvalues"
 	"pitwall/engine/live"
@@ -31,9 +32,10 @@ import (
 
 // Engine is one Pitwall process.
 type Engine struct {
-	cfg config.Config
-	log *slog.Logger
-	set *metrics.Set
+	cfg   config.Config
+	given config.Config // as New got it, for Reload
+	log   *slog.Logger
+	set   *metrics.Set
 
 	health    *health.Registry // the state that each component reports
 	embedded  *embedded.Redis
@@ -57,6 +59,8 @@ type Engine struct {
 	ready      chan struct{}
 	hurry      chan struct{} // has one after EndLameDuck
 
+	origins origin.List // ALLOWED_ORIGINS, shared by the front and the live server
+
 	mu         sync.Mutex
 	inLameDuck bool
 	state      string                   // why the engine is not ready; "" when it is
@@ -64,12 +68,17 @@ type Engine struct {
 	samples    []sample                 // of the counters, the oldest first; none until everything has started
 }
 
-// New makes an engine. It opens and starts nothing. The error names every setting
-// that is wrong.
+// New makes an engine. It connects to nothing and starts nothing. The error, which is
+// that of Check, names every setting that is wrong.
 func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := Check(&cfg); err != nil {
 		return nil, err
 	}
+	given := cfg
+	if cfg.InstanceID == "" {
+		cfg.InstanceID = feed.NewInstanceID()
+	}
+	log = log.With("instance", cfg.InstanceID)
 	cpus := runtime.GOMAXPROCS(0)
 	// One shard per CPU. More shards accept no more positions and make each
 	// delivery more expensive: the same bytes are pushed in more chunks
@@ -81,7 +90,7 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 		cfg.Writers = min(cpus, 64)
 	}
 	return &Engine{
-		cfg: cfg, log: log, set: metrics.NewSet(), health: health.New(log),
+		cfg: cfg, given: given, unnamed: given.InstanceID == "", origins: cfg.Origins(), log: log, set: metrics.NewSet(), health: health.New(log),
 		components: make(map[string]*component),
 		failed:     make(chan error, 1),
 		ready:      make(chan struct{}),
@@ -103,7 +112,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		if addr := e.HTTPAddr(); addr != "" {
 			log = log.With("http", addr)
 		}
-		log.Info("ready", "ops", e.OpsAddr(), "instance", e.cfg.InstanceID)
+		log.Info("ready", "ops", e.OpsAddr())
 		select {
 		case <-ctx.Done():
 			e.log.Info("stopping")

@@ -114,10 +114,6 @@ const minReplay = 2 * time.Minute
 // stream from that end on. In another order a position could be missed in between.
 // The listener for spectators opens last.
 func (e *Engine) startLive(ctx context.Context) error {
-	if e.cfg.InstanceID == "" {
-		e.cfg.InstanceID = feed.NewInstanceID()
-		e.unnamed = true
-	}
 	if !e.cfg.LiveEnabled {
 		return nil
 	}

@@ -19,7 +19,7 @@ func (e *Engine) startFront(ctx context.Context) (err error) {
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.unnamed), Logger: e.log, Metrics: e.set,
 		Access: e.guard, Recognize: e.guard.Recognize, Reauth: e.reauth(), Limits: liveLimits(&e.cfg),
-		Origins: e.cfg.Origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
+		Origins: e.origins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		SnapshotRate: float64(e.cfg.SnapshotRate), SnapshotBurst: float64(e.cfg.SnapshotBurst),
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
@@ -47,7 +47,7 @@ func (e *Engine) frontOptions() front.Options {
 	return front.Options{
 		Addr: c.HTTPAddr, Live: e.live, Listing: e.listing,
 		Anonymous: c.AuthAllowAnonymous, SignIn: c.AuthMode != config.AuthNone,
-		Origins: c.Origins(), FrameAncestors: c.Embedders(), Proxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol,
+		Origins: e.origins, FrameAncestors: c.Embedders(), Proxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol,
 		TLS: front.TLSOptions{
 			CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile, MinVersion: version,
 			StrictTransport: time.Duration(c.TLSHSTSSeconds) * time.Second,
@@ -65,7 +65,7 @@ func (e *Engine) watchLease(ctx context.Context) error {
 		return nil
 	case <-e.feed.Lost():
 	}
-	e.log.Error("the live part ends: INSTANCE_ID is used by another process", "instance", e.cfg.InstanceID)
+	e.log.Error("the live part ends: INSTANCE_ID is used by another process")
 	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.DrainMS)+stepTimeout)
 	defer cancel()
 	if err := e.live.Drain(limited, ms(e.cfg.DrainMS)); err != nil && ctx.Err() == nil {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-
-	"github.com/alecthomas/kong"
 
 	"pitwall/engine/admin/monitor"
 )
@@ -15,16 +12,8 @@ type exitError int
 // Error is never printed.
 func (e exitError) Error() string { return "" }
 
-// wrongUse makes check exit with 3, not with 1, on a flag or value that it does not
-// know: monitoring reads 1 as a warning of the process that is monitored.
-func wrongUse(args []string) kong.Option {
-	return kong.Exit(func(code int) {
-		if code != 0 && len(args) > 0 && args[0] == "check" {
-			code = int(monitor.ExitUnknown)
-		}
-		os.Exit(code)
-	})
-}
+// ExitCode returns the code.
+func (e exitError) ExitCode() int { return int(e) }
 
 type checkCmd struct {
 	monitor.Target

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,8 +23,11 @@ type configCmd struct {
 // Run prints the settings that serve would use, or returns the error that it would
 // fail with.
 func (c *configCmd) Run(k *kong.Context) error {
+	for _, w := range lookalikes() {
+		fmt.Fprintln(stderr, "pitwall: warning:", w)
+	}
 	if err := engine.Check(&c.Config); err != nil {
-		return err
+		return usageError{err}
 	}
 	return printSettings(stdout, k, c.Settings(), c.JSON)
 }
@@ -62,15 +66,32 @@ func plain(v string) string {
 	return v
 }
 
-// sourceOf returns the source of a setting's value. A flag overrides the environment.
+// fileNamed reports whether the secret of a setting is in a file of its own.
+func fileNamed(k *kong.Context, name string) bool {
+	for _, f := range k.Selected().Flags {
+		if slices.Contains(f.Envs, name+"_FILE") {
+			return f.Target.String() != ""
+		}
+	}
+	return false
+}
+
+// sourceOf returns the source of a setting's value. A flag overrides the environment,
+// which overrides the settings file.
 func sourceOf(k *kong.Context, s config.Setting) string {
 	for _, p := range k.Path {
 		if p.Flag != nil && p.Flag.Name == s.Flag {
 			return "flag"
 		}
 	}
+	if settingsFile.set[s.Name] {
+		return "file"
+	}
 	if _, set := os.LookupEnv(s.Name); set {
 		return "environment"
+	}
+	if s.Value != "" && fileNamed(k, s.Name) {
+		return "file"
 	}
 	return "default"
 }

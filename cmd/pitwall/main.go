@@ -11,13 +11,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,7 +22,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pitwall/engine"
-	"pitwall/engine/admin"
 	"pitwall/engine/config"
 )
 
@@ -43,90 +39,69 @@ type cli struct {
 	Device    deviceCmd    `cmd:"" help:"Tell why a device shows on a running process, or does not."`
 	Size      sizeCmd      `cmd:"" help:"Forecast what a load takes: cores, memory, network, disk."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	EnvFile     string      `name:"env-file" env:"ENV_FILE" help:"File of settings, one NAME=value per line. The environment and flags win over it."`
+	ShowVersion versionFlag `name:"version" help:"Print the version."`
 }
 
 type serveCmd struct {
 	config.Config
 }
 
-type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" default:"withargs" help:"Apply the pending migrations (the default)."`
-	Status migrateStatusCmd `cmd:"" help:"List the applied and the pending migrations."`
-}
+func main() { os.Exit(run(os.Args[1:])) }
 
-type migrateUpCmd struct{ config.Database }
-
-type migrateStatusCmd struct{ config.Database }
-
-type rosterCmd struct {
-	Import rosterImportCmd `cmd:"" help:"Import a CSV file with the columns event_id, entry_id and device_id."`
-}
-
-type rosterImportCmd struct {
-	config.Database
-	File   string `arg:"" help:"The file; - is standard input."`
-	DryRun bool   `name:"dry-run" help:"Check the file and write nothing."`
-}
-
-type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Create a link that lets anyone watch one event for a limited time."`
-	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a link or a token, and end its sessions."`
-	List   tokenListCmd   `cmd:"" help:"List share links and revoked tokens."`
-}
-
-type tokenCreateCmd struct {
-	config.Links
-	config.Database
-	Event          string        `name:"event" required:"" help:"The event, which must exist."`
-	TTL            time.Duration `name:"ttl" default:"24h" help:"Lifetime of the link, such as 6h."`
-	MaxConnections int           `name:"max-connections" default:"0" help:"Most connections at the same time, on all instances. 0: no limit."`
-	URL            string        `name:"url" env:"PUBLIC_URL" default:"http://127.0.0.1:8080/" help:"Address of the page."`
-}
-
-type tokenRevokeCmd struct {
-	config.Database
-	Token string        `arg:"" help:"The id of a link, a link, a token, or the jti of a token; - reads it from standard input."`
-	For   time.Duration `name:"for" help:"Lifetime of the revocation, such as 720h: at least the remaining lifetime of the token. Needed only for a jti, because links and tokens hold their expiry."`
-}
-
-type tokenListCmd struct {
-	config.Database
-	All bool `name:"all" help:"Also those that have ended."`
-}
-
-type versionCmd struct{}
-
-func main() {
-	var c cli
-	ctx := kong.Parse(&c, append(options(), wrongUse(os.Args[1:]))...)
-	ctx.BindTo(context.Background(), (*context.Context)(nil))
-	if err := ctx.Run(); err != nil {
-		if code, ok := errors.AsType[exitError](err); ok {
-			os.Exit(int(code))
-		}
-		fmt.Fprintln(stderr, "pitwall:", err)
-		os.Exit(1)
+// run runs a command line and returns the exit code.
+func run(args []string) int {
+	_, ctx, err := parseArgs(args)
+	if err != nil {
+		return failed(args, usageError{err})
 	}
+	ctx.BindTo(context.Background(), (*context.Context)(nil))
+	return failed(args, ctx.Run())
+}
+
+// parseArgs reads the settings file, the environment, the command line, and the files of
+// secrets. It leaves --help and --version to kong, which ends the process.
+func parseArgs(args []string) (*cli, *kong.Context, error) {
+	if err := settingsFile.load(fileArgument(args)); err != nil {
+		return nil, nil, err
+	}
+	c := new(cli)
+	k, err := kong.New(c, options()...)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, err := k.Parse(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, ctx, config.ReadFiles(ctx.Selected().Target.Addr().Interface())
 }
 
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("pitwall"),
 		kong.Description("Live tracking for races: positions from a Redis Stream to every spectator and into Postgres."),
-		kong.ShortUsageOnError(),
 	}
 }
 
 // Run serves until SIGINT or SIGTERM. A second signal ends the lame-duck time if that
-// is under way, and otherwise the process at once.
+// is under way, and otherwise the process at once. SIGHUP reloads what can change
+// without a restart.
 func (c *serveCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	e, err := engine.New(c.Config, logger(c.Log))
+	level := new(slog.LevelVar)
+	level.Set(c.Level())
+	log := leveled(c.Log, level)
+	for _, w := range lookalikes() {
+		log.Warn(w)
+	}
+	e, err := engine.New(c.Config, log)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	go func() {
 		first, at := <-signals, time.Now()
@@ -135,12 +110,19 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			// Supervisors and timeout(1) send SIGTERM to a process and to its group.
 			repeated := s == syscall.SIGTERM && s == first && time.Since(at) < time.Second
 			if !repeated && !e.EndLameDuck() {
-				os.Exit(130)
+				os.Exit(exitSignal)
 			}
 		}
 	}()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	var own sync.WaitGroup
 	own.Go(func() { greet(ctx, e) })
+	own.Go(func() {
+		r := reloader{args: os.Args[1:], engine: e, log: log, level: level}
+		r.follow(ctx, hangups)
+	})
 	err = e.Run(ctx)
 	cancel()
 	own.Wait()
@@ -159,66 +141,4 @@ func greet(ctx context.Context, e *engine.Engine) {
 	if onTerminal() {
 		e.ShowStatus(ctx, stdout)
 	}
-}
-
-// Run applies the pending migrations.
-func (c *migrateUpCmd) Run(ctx context.Context) error {
-	return admin.MigrateUp(ctx, c.Database, quiet(), stdout)
-}
-
-// Run lists the migrations.
-func (c *migrateStatusCmd) Run(ctx context.Context) error {
-	return admin.MigrateStatus(ctx, c.Database, quiet(), stdout)
-}
-
-// Run imports a roster.
-func (c *rosterImportCmd) Run(ctx context.Context) error {
-	var in io.Reader = os.Stdin
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return fmt.Errorf("open the roster: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	return admin.ImportRoster(ctx, c.Database, in, c.DryRun, quiet(), stdout)
-}
-
-// Run creates a link.
-func (c *tokenCreateCmd) Run(ctx context.Context) error {
-	return admin.CreateLink(ctx, c.Links, c.Database, c.URL, c.Event, c.TTL, c.MaxConnections, quiet(), stdout)
-}
-
-// Run revokes a link or a token.
-func (c *tokenRevokeCmd) Run(ctx context.Context) error {
-	token := c.Token
-	if token == "-" {
-		b, err := io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
-		if err != nil {
-			return fmt.Errorf("read the token: %w", err)
-		}
-		token = strings.TrimSpace(string(b))
-	}
-	return admin.RevokeToken(ctx, c.Database, token, c.For, quiet(), stdout)
-}
-
-// Run lists links and revocations.
-func (c *tokenListCmd) Run(ctx context.Context) error {
-	return admin.ListTokens(ctx, c.Database, c.All, quiet(), stdout)
-}
-
-// Run prints the version that the binary was built from.
-func (versionCmd) Run() error {
-	v, revision := "(devel)", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = " " + s.Value
-			}
-		}
-	}
-	fmt.Fprintln(stdout, "pitwall "+v+revision)
-	return nil
 }

@@ -24,4 +24,9 @@ func onTerminal() bool {
 func logger(c config.Log) *slog.Logger { return c.NewLogger(os.Stderr) }
 
 // quiet returns a logger for commands that print their results themselves.
-func quiet() *slog.Logger { return logger(config.Log{LogLevel: "warn"}) }
+func quiet() *slog.Logger {
+	return logger(config.Log{LogLevel: "warn", LogFormat: logFormat(os.Args[1:])})
+}
+
+// leveled returns a logger whose level the caller may change.
+func leveled(c config.Log, level *slog.LevelVar) *slog.Logger { return c.NewLoggerAt(os.Stderr, level) }

@@ -39,6 +39,9 @@ type Options struct {
 	SQL         string   // BySQL; "": membership in pitwall_members
 	LinkSecret  []byte   // of share links; empty: there are none
 
+	// PreviousLinkSecret also verifies share links; empty: none. Needs LinkSecret.
+	PreviousLinkSecret []byte
+
 	Timeout time.Duration // of one request to the platform, the server of the keys or the database
 	Cache   time.Duration // how long an answer that allows is cached
 	Refresh time.Duration // interval at which the lists are read
@@ -102,11 +105,10 @@ func New(o Options) (*Guard, error) {
 		g.authz = &platformAuthz{url: u}
 	}
 	if len(o.LinkSecret) > 0 {
-		k, err := linkKey(o.LinkSecret)
-		if err != nil {
+		g.links = &links{leeway: o.JWT.Leeway}
+		if err := g.links.setSecrets(o.LinkSecret, o.PreviousLinkSecret); err != nil {
 			return nil, fmt.Errorf("LINK_SECRET: %w", err)
 		}
-		g.links = &links{key: k, leeway: o.JWT.Leeway}
 		g.slots = newSlotKeeper(o.Slots, o.Logger)
 	}
 	return g, nil

@@ -13,6 +13,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	strict "github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"pitwall/engine/internal/current"
 )
 
 // JWTOptions say which tokens are valid. ModeJWT needs at least one of Secret, Keys and
@@ -30,10 +32,15 @@ type JWTOptions struct {
 // verifier checks JSON Web Tokens (RFC 7519).
 type verifier struct {
 	leeway time.Duration
-	static []key   // from Secret and Keys
+	static current.Value[staticKeys]
 	set    *keySet // from KeySetURL; nil for none
-	algs   []jose.SignatureAlgorithm
 	expect jwt.Expected
+}
+
+// staticKeys are the keys from Secret and Keys, and the algorithms of all keys.
+type staticKeys struct {
+	keys []key
+	algs []jose.SignatureAlgorithm
 }
 
 func newVerifier(o JWTOptions, set *keySet) (*verifier, error) {
@@ -41,31 +48,39 @@ func newVerifier(o JWTOptions, set *keySet) (*verifier, error) {
 	if o.Audience != "" {
 		v.expect.AnyAudience = jwt.Audience{o.Audience}
 	}
-	if len(o.Secret) > 0 {
-		if len(o.Secret) < minSecret {
-			return nil, fmt.Errorf("JWT_SECRET has %d bytes, allowed are %d or more", len(o.Secret), minSecret)
+	return v, v.setKeys(o.Secret, o.Keys)
+}
+
+// setKeys puts a secret and a file of public keys in force. Both may be empty. After an
+// error the previous ones stay.
+func (v *verifier) setKeys(secret, file []byte) error {
+	var s staticKeys
+	if len(secret) > 0 {
+		if len(secret) < minSecret {
+			return fmt.Errorf("JWT_SECRET has %d bytes, allowed are %d or more", len(secret), minSecret)
 		}
-		v.static = append(v.static, key{alg: jose.HS256, pub: o.Secret})
+		s.keys = append(s.keys, key{alg: jose.HS256, pub: secret})
 	}
-	if len(o.Keys) > 0 {
-		keys, err := ParseKeys(o.Keys)
+	if len(file) > 0 {
+		keys, err := ParseKeys(file)
 		if err != nil {
-			return nil, fmt.Errorf("JWT_PUBLIC_KEY_FILE holds %w", err)
+			return fmt.Errorf("JWT_PUBLIC_KEY_FILE holds %w", err)
 		}
-		v.static = append(v.static, keys...)
+		s.keys = append(s.keys, keys...)
 	}
-	if len(v.static) == 0 && set == nil {
-		return nil, errors.New("AUTH_MODE is jwt, which needs JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL")
+	if len(s.keys) == 0 && v.set == nil {
+		return errors.New("AUTH_MODE is jwt, which needs JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL")
 	}
-	for _, k := range v.static {
-		v.algs = append(v.algs, k.alg)
+	for _, k := range s.keys {
+		s.algs = append(s.algs, k.alg)
 	}
-	if set != nil {
-		v.algs = append(v.algs, jose.RS256, jose.ES256, jose.EdDSA)
+	if v.set != nil {
+		s.algs = append(s.algs, jose.RS256, jose.ES256, jose.EdDSA)
 	}
-	slices.Sort(v.algs)
-	v.algs = slices.Compact(v.algs)
-	return v, nil
+	slices.Sort(s.algs)
+	s.algs = slices.Compact(s.algs)
+	v.static.Store(s)
+	return nil
 }
 
 // claims are the claims of a token. sub, jti and events may hold numbers.
@@ -94,11 +109,12 @@ func (v *verifier) authenticate(ctx context.Context, _ *client, c credential) (*
 
 // verify returns the payload of a token if its signature is valid.
 func (v *verifier) verify(ctx context.Context, token string) (payload json.RawMessage, err error) {
-	t, err := jwt.ParseSigned(token, v.algs)
+	static := v.static.Load()
+	t, err := jwt.ParseSigned(token, static.algs)
 	if err != nil || len(t.Headers) != 1 {
 		return nil, refused(reasonMalformed, "not a JWT, or signed with an algorithm for which there is no key")
 	}
-	payload, known := verifyWithAny(t, v.static)
+	payload, known := verifyWithAny(t, static.keys)
 	if payload == nil && v.set != nil && !(known && t.Headers[0].KeyID == "") {
 		payload, known = verifyWithAny(t, v.set.current())
 		if payload == nil && !known {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"pitwall/engine/internal/current"
 )
 
 // linkKeyID is the kid of share links, which distinguishes them from tokens of the
@@ -64,8 +66,36 @@ func (l *Link) Sign(secret []byte) (token string, err error) {
 
 // links verifies the tokens of share links.
 type links struct {
-	key    []byte
+	keys   current.Value[[][]byte] // of the present secret and, if there is one, of the one before
 	leeway time.Duration
+}
+
+// setSecrets puts secrets in force. Empty ones are left out.
+func (l *links) setSecrets(secrets ...[]byte) error {
+	var keys [][]byte
+	for _, s := range secrets {
+		if len(s) == 0 {
+			continue
+		}
+		k, err := linkKey(s)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, k)
+	}
+	l.keys.Store(keys)
+	return nil
+}
+
+// payload returns the payload of a link that was signed with any of the secrets,
+// otherwise nil.
+func (l *links) payload(t *jwt.JSONWebToken) (payload json.RawMessage) {
+	for _, k := range l.keys.Load() {
+		if payload = signedPayload(t, k); payload != nil {
+			return payload
+		}
+	}
+	return nil
 }
 
 // isLink reports whether a token has the header of a share link.
@@ -80,7 +110,7 @@ func (l *links) authenticate(_ context.Context, c credential) (*Identity, error)
 	if err != nil {
 		return nil, refused(reasonMalformed, "a share link")
 	}
-	payload := signedPayload(t, l.key)
+	payload := l.payload(t)
 	if payload == nil {
 		return nil, refused(reasonSignature, "a share link: was it made with another LINK_SECRET?")
 	}

@@ -33,6 +33,7 @@ type Access struct {
 	AuthAllowAnonymous bool      `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"With AUTH_MODE=none, serve everybody even if HTTP_ADDR is not a loopback address or requests come through a proxy."`
 	AuthTokenCookie    string    `name:"auth-token-cookie" env:"AUTH_TOKEN_COOKIE" default:"pitwall_token" help:"Cookie that may hold the token."`
 	AuthURL            SecretURL `name:"auth-url" env:"AUTH_URL" placeholder:"URL" help:"With AUTH_MODE=http: requested with the client's Authorization header and cookies. 2xx with a JSON object that has an id accepts the client; 401 and 403 refuse it."`
+	AuthURLFile        string    `name:"auth-url-file" env:"AUTH_URL_FILE" help:"File that holds AUTH_URL instead."`
 	AuthCookies        []string  `name:"auth-cookies" env:"AUTH_COOKIES" help:"Cookies that are forwarded to AUTH_URL. Unset: none, only Authorization."`
 	AuthTimeoutMS      int       `name:"auth-timeout-ms" env:"AUTH_TIMEOUT_MS" default:"5000" range:"10 to 60000" help:"Longest time for one request or query about access, in ms."`
 	AuthCacheMS        int       `name:"auth-cache-ms" env:"AUTH_CACHE_MS" default:"10000" range:"0 to 3600000" help:"How long an answer of AUTH_URL, AUTHZ_URL or AUTHZ_SQL that allows is cached, in ms; at most half of AUTH_RECHECK_MS. A denial: at most 2000."`
@@ -42,14 +43,17 @@ type Access struct {
 
 	JWTPublicKeyFile string    `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" help:"File of public keys for RS256, ES256 or EdDSA: PEM or a JSON Web Key Set."`
 	JWKSURL          SecretURL `name:"jwks-url" env:"JWKS_URL" placeholder:"URL" help:"JSON Web Key Set, over https or on loopback. Fetched at start, every JWKS_REFRESH_MS, and when a token names an unknown key."`
+	JWKSURLFile      string    `name:"jwks-url-file" env:"JWKS_URL_FILE" help:"File that holds JWKS_URL instead."`
 	JWKSRefreshMS    int       `name:"jwks-refresh-ms" env:"JWKS_REFRESH_MS" default:"300000" range:"1000 to 86400000" help:"How often JWKS_URL is fetched, in ms."`
 	JWTIssuer        string    `name:"jwt-issuer" env:"JWT_ISSUER" help:"Required value of iss. Unset: any."`
 	JWTAudience      string    `name:"jwt-audience" env:"JWT_AUDIENCE" help:"Required value of aud. Unset: any."`
 	JWTLeewayMS      int       `name:"jwt-leeway-ms" env:"JWT_LEEWAY_MS" default:"5000" range:"0 to 300000" help:"Tolerated difference between clocks, in ms: for exp, nbf and iat, and for the end of sessions."`
 
-	AuthzMode []string  `name:"authz-mode" env:"AUTHZ_MODE" help:"Who may watch an event; one entry that allows is enough: public (marked in pitwall_events), claims (listed in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL). Unset: with AUTH_MODE=none everybody may watch everything; otherwise claims, plus sql and http if AUTHZ_SQL and AUTHZ_URL are set."`
-	AuthzURL  SecretURL `name:"authz-url" env:"AUTHZ_URL" placeholder:"URL" help:"Requested with ?user=…&event=…: 204 or {\"allowed\":true} allows; 401, 403, 404 or {\"allowed\":false} denies."`
-	AuthzSQL  Secret    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text. A row whose first column is true or a number other than 0 allows. A column of any other type, text included, is refused at start: use SELECT true. Unset: membership in pitwall_members."`
+	AuthzMode    []string  `name:"authz-mode" env:"AUTHZ_MODE" help:"Who may watch an event; one entry that allows is enough: public (marked in pitwall_events), claims (listed in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL). Unset: with AUTH_MODE=none everybody may watch everything; otherwise claims, plus sql and http if AUTHZ_SQL and AUTHZ_URL are set."`
+	AuthzURL     SecretURL `name:"authz-url" env:"AUTHZ_URL" placeholder:"URL" help:"Requested with ?user=…&event=…: 204 or {\"allowed\":true} allows; 401, 403, 404 or {\"allowed\":false} denies."`
+	AuthzURLFile string    `name:"authz-url-file" env:"AUTHZ_URL_FILE" help:"File that holds AUTHZ_URL instead."`
+	AuthzSQL     Secret    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text. A row whose first column is true or a number other than 0 allows. A column of any other type, text included, is refused at start: use SELECT true. Unset: membership in pitwall_members."`
+	AuthzSQLFile string    `name:"authz-sql-file" env:"AUTHZ_SQL_FILE" help:"File that holds AUTHZ_SQL instead."`
 
 	AllowedOrigins []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Origins whose pages may connect, besides the page's own: https://maps.example, or maps.example for the same. Pages over http need http:// here, except on localhost. *: all."`
 }
@@ -80,19 +84,25 @@ func (c *Access) Origins() origin.List {
 
 // Keys are the secrets and keys that tokens are verified with.
 type Keys struct {
-	Token  []byte // JWT_SECRET; empty for none
-	Link   []byte // LINK_SECRET, otherwise JWT_SECRET; empty for none
-	Public []byte // the content of JWT_PUBLIC_KEY_FILE; nil for none
+	Token []byte // JWT_SECRET; empty for none
+	Link  []byte // LINK_SECRET, otherwise JWT_SECRET; empty for none
+	// PreviousLink is LINK_SECRET_PREVIOUS, with which links are verified and never
+	// signed; empty for none.
+	PreviousLink []byte
+	Public       []byte // the content of JWT_PUBLIC_KEY_FILE; nil for none
 }
 
 // ReadKeys returns the secrets and keys, from their files if they are in files. The
 // error names each setting that is wrong.
 func (c *Access) ReadKeys() (k Keys, err error) {
-	var errs [3]error
+	var errs [4]error
 	k.Token, errs[0] = readSecret("JWT_SECRET", c.JWTSecret, c.JWTSecretFile)
 	k.Link = k.Token
 	if c.hasLinkSecret() {
 		k.Link, errs[1] = readSecret("LINK_SECRET", c.LinkSecret, c.LinkSecretFile)
+	}
+	if c.hasPreviousLinkSecret() {
+		k.PreviousLink, errs[3] = readSecret("LINK_SECRET_PREVIOUS", c.LinkSecretPrevious, c.LinkSecretPreviousFile)
 	}
 	if c.JWTPublicKeyFile != "" {
 		k.Public, errs[2] = readFile("JWT_PUBLIC_KEY_FILE", c.JWTPublicKeyFile)

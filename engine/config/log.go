@@ -24,15 +24,33 @@ func (c Log) validate() error {
 // NewLogger returns the logger that c describes. It writes to w, with control
 // characters and bidirectional marks escaped, because some of what is logged comes
 // from records, servers and clients.
-func (c Log) NewLogger(w io.Writer) *slog.Logger {
+func (c Log) NewLogger(w io.Writer) *slog.Logger { return c.NewLoggerAt(w, c.Level()) }
+
+// NewLoggerAt returns the same logger with a level of the caller, who may change it.
+func (c Log) NewLoggerAt(w io.Writer, level slog.Leveler) *slog.Logger {
 	w = plain.Writer{To: w}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo // Validate refuses it, but errors before that must be logged
-	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
+		o.ReplaceAttr = withUnit
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// Level returns LOG_LEVEL, or info if it is invalid: Validate refuses that, but errors
+// before must be logged.
+func (c Log) Level() (level slog.Level) {
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return slog.LevelInfo
+	}
+	return level
+}
+
+// withUnit writes a duration as text, such as 1.5s, as the text format does. Without it
+// JSON has a bare number of nanoseconds.
+func withUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

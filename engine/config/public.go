@@ -33,8 +33,9 @@ type Public struct {
 	HTTPHeaderTimeoutMS   int `name:"http-header-timeout-ms" env:"HTTP_HEADER_TIMEOUT_MS" default:"10000" range:"100 to 600000" help:"Longest time for a client's TLS handshake, and for the header of its request, in ms."`
 	HTTPMaxHeaderBytes    int `name:"http-max-header-bytes" env:"HTTP_MAX_HEADER_BYTES" default:"16384" range:"1024 to 1048576" help:"Longest header of a request, in bytes."`
 
-	OpsToken Secret `name:"ops-token" env:"OPS_TOKEN" help:"Bearer token that OPS_ADDR requires, 16 bytes or more, except at /healthz and at /readyz without details. Unset: none."`
-	OpsPprof bool   `name:"ops-pprof" env:"OPS_PPROF" help:"Serve profiles even if OPS_ADDR is not a loopback address."`
+	OpsToken     Secret `name:"ops-token" env:"OPS_TOKEN" help:"Bearer token that OPS_ADDR requires, 16 bytes or more, except at /healthz and at /readyz without details. Unset: none."`
+	OpsTokenFile string `name:"ops-token-file" env:"OPS_TOKEN_FILE" help:"File that holds OPS_TOKEN instead."`
+	OpsPprof     bool   `name:"ops-pprof" env:"OPS_PPROF" help:"Serve profiles even if OPS_ADDR is not a loopback address."`
 }
 
 // minOpsToken is the least length of OPS_TOKEN, in bytes. Guesses are not limited.

@@ -22,6 +22,18 @@ func (c *Config) Settings() (list []Setting) {
 	return list
 }
 
+// Changed returns the names of the settings whose values differ.
+func Changed(a, b *Config) (names []string) {
+	values := map[string]any{}
+	walk(reflect.ValueOf(a).Elem(), func(f reflect.StructField, v reflect.Value) { values[f.Tag.Get("env")] = v.Interface() })
+	walk(reflect.ValueOf(b).Elem(), func(f reflect.StructField, v reflect.Value) {
+		if name := f.Tag.Get("env"); !reflect.DeepEqual(values[name], v.Interface()) {
+			names = append(names, name)
+		}
+	})
+	return names
+}
+
 // walk calls f for every setting, in the order of the fields.
 func walk(v reflect.Value, f func(reflect.StructField, reflect.Value)) {
 	for i := range v.NumField() {

@@ -12,11 +12,13 @@ import (
 
 // Streams says which streams of which Redis to use.
 type Streams struct {
-	RedisURL SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Sentinels with ?master_set=name, a Cluster by any of its nodes. Unset: an embedded one."`
+	RedisURL     SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Sentinels with ?master_set=name, a Cluster by any of its nodes. Unset: an embedded one."`
+	RedisURLFile string    `name:"redis-url-file" env:"REDIS_URL_FILE" help:"File that holds REDIS_URL instead."`
 
-	EmbeddedRedisAddr     string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Address of the embedded Redis. A loopback address, unless EMBEDDED_REDIS_ALLOW_REMOTE is set."`
-	EmbeddedRedisRemote   bool   `name:"embedded-redis-allow-remote" env:"EMBEDDED_REDIS_ALLOW_REMOTE" help:"Let other machines reach the embedded Redis. Needs EMBEDDED_REDIS_PASSWORD; nothing is encrypted."`
-	EmbeddedRedisPassword Secret `name:"embedded-redis-password" env:"EMBEDDED_REDIS_PASSWORD" help:"Password of the embedded Redis, 16 bytes or more. Unset: none."`
+	EmbeddedRedisAddr         string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Address of the embedded Redis. A loopback address, unless EMBEDDED_REDIS_ALLOW_REMOTE is set."`
+	EmbeddedRedisRemote       bool   `name:"embedded-redis-allow-remote" env:"EMBEDDED_REDIS_ALLOW_REMOTE" help:"Let other machines reach the embedded Redis. Needs EMBEDDED_REDIS_PASSWORD; nothing is encrypted."`
+	EmbeddedRedisPassword     Secret `name:"embedded-redis-password" env:"EMBEDDED_REDIS_PASSWORD" help:"Password of the embedded Redis, 16 bytes or more. Unset: none."`
+	EmbeddedRedisPasswordFile string `name:"embedded-redis-password-file" env:"EMBEDDED_REDIS_PASSWORD_FILE" help:"File that holds EMBEDDED_REDIS_PASSWORD instead."`
 
 	TelemetryStreams []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, separated by commas. All records of a device must go to the same key."`
 }
@@ -46,7 +48,7 @@ func (c *Streams) validateEmbedded() error {
 	if c.RedisURL != "" {
 		return nil
 	}
-	n, remote := len(c.EmbeddedRedisPassword), c.EmbeddedRedisAddr != "" && !isLoopback(c.EmbeddedRedisAddr)
+	n, remote := len(c.EmbeddedRedisPassword), listener{"", c.EmbeddedRedisAddr}.check() == nil && !isLoopback(c.EmbeddedRedisAddr)
 	return errors.Join(
 		refuseIf(n > 0 && n < minRedisPassword, "EMBEDDED_REDIS_PASSWORD has %d bytes, allowed are %d or more", n, minRedisPassword),
 		refuseIf(remote && !c.EmbeddedRedisRemote, "EMBEDDED_REDIS_ADDR is %q, allowed is a loopback address unless EMBEDDED_REDIS_ALLOW_REMOTE is set", c.EmbeddedRedisAddr),

@@ -9,11 +9,15 @@ import (
 	"time"
 )
 
-// Validate checks everything that the types do not express. The error joins one for
-// each wrong setting, with its name, its value and what is allowed. kong calls it
-// after parsing, and engine.New calls it again.
+// Validate reads the secrets that are in files (ReadFiles), and checks everything that
+// the types do not express. The error joins one for each wrong setting, with its name,
+// its value and what is allowed. kong calls it after parsing, and engine.New calls it
+// again.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateRanges(), c.Access.validate(), c.Public.validate(), c.Streams.validate(), c.Log.validate(), c.validateRest())
+	if err := ReadFiles(c); err != nil {
+		return err
+	}
+	return errors.Join(c.validateAddresses(), c.validateRanges(), c.Access.validate(), c.Public.validate(), c.Streams.validate(), c.Log.validate(), c.validateRest())
 }
 
 // validateRanges checks every number against the range tag of its field, such as
@@ -45,10 +49,11 @@ func mustParseRange(text string) (lo, hi int64) {
 func (c *Config) validateRest() error {
 	_, minErr := time.Parse(time.RFC3339, c.ArchiveMinTS)
 	open := c.LiveEnabled && c.AuthMode == AuthNone && !c.AuthAllowAnonymous
+	isAddr := listener{"HTTP_ADDR", c.HTTPAddr}.check() == nil
 	return errors.Join(
 		refuseIf(minErr != nil, "ARCHIVE_MIN_TS is %q, allowed is an RFC 3339 time", c.ArchiveMinTS),
 		refuseIf(!c.LiveEnabled && !c.ArchiveEnabled, "LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"),
-		refuseIf(open && !c.IsLocal(), "HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr),
+		refuseIf(open && isAddr && !c.IsLocal(), "HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr),
 		refuseIf(open && c.ProxyProtocol, "PROXY_PROTOCOL is set, which needs AUTH_MODE or AUTH_ALLOW_ANONYMOUS: anybody could watch through the proxy"))
 }
 

@@ -114,7 +114,7 @@ func New(o Options) *Feed {
 	o.defaults()
 	f := &Feed{
 		opt:    o,
-		log:    o.Logger.With("instance", o.InstanceID),
+		log:    o.Logger,
 		group:  GroupName(o.InstanceID),
 		meters: newMeters(o.Metrics),
 	}

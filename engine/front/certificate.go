@@ -28,6 +28,7 @@ func (s *Server) listenTLS(l net.Listener) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.certificate = c
 	return tls.NewListener(live.MeasureReads(l), &tls.Config{
 		GetCertificate: c.get, MinVersion: o.MinVersion, NextProtos: []string{"http/1.1"},
 	}), nil
@@ -79,6 +80,23 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		}
 	}
 	return c.pair, nil
+}
+
+// ReloadCertificate reads the certificate and its key now, instead of at a later
+// handshake. After an error the previous one stays. Without TLS it does nothing. Any
+// goroutine may call it once New has returned.
+func (s *Server) ReloadCertificate() error {
+	c := s.certificate
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	version, err := c.stat()
+	if err != nil {
+		return err
+	}
+	return c.read(version)
 }
 
 func (c *certificate) stat() (v [2]fileVersion, err error) {

@@ -11,10 +11,11 @@ import (
 // not only allowed by *, may send cookies, as with a handshake.
 func (s *Server) allowOrigins(next http.Handler) http.Handler {
 	allowed := s.opts.Origins
-	if allowed.Empty() {
-		return next
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if allowed.Empty() { // asked for every request, because a reload may change it
+			next.ServeHTTP(w, r)
+			return
+		}
 		h := w.Header()
 		h.Add("Vary", "Origin") // a cache must not serve one origin's answer to another
 		page, present, err := origin.FromRequest(r)

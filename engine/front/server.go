@@ -49,6 +49,8 @@ type Server struct {
 	opts     Options
 	server   *http.Server
 	listener net.Listener
+
+	certificate *certificate // nil without TLS
 }
 
 // New opens the port and answers no request before Serve. The error names the setting

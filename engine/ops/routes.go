@@ -50,9 +50,10 @@ func (s *Server) requireToken(next http.Handler) http.Handler {
 // hasToken reports whether a request has the bearer token, or none is set. It compares
 // hashes in constant time, so that timing does not even reveal the length.
 func (s *Server) hasToken(r *http.Request) bool {
-	want := sha256.Sum256([]byte("Bearer " + s.o.Token))
+	token := s.token.Load()
+	want := sha256.Sum256([]byte("Bearer " + token))
 	got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
-	return s.o.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	return token == "" || subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {

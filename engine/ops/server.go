@@ -12,6 +12,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/current"
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/origin"
 )
@@ -62,6 +63,7 @@ type Server struct {
 	o        Options
 	http     *http.Server
 	listener net.Listener
+	token    current.Value[string]
 	cancel   context.CancelFunc // cancels the profiles in progress
 	started  time.Time
 	asked    asked
@@ -77,6 +79,7 @@ func New(o Options) *Server {
 		o.Instance = func() string { return "" }
 	}
 	s := &Server{o: o, cancel: cancel, started: time.Now(), asked: asked{device: make(chan struct{}, 1)}}
+	s.SetToken(o.Token)
 	s.http = &http.Server{
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -86,6 +89,10 @@ func New(o Options) *Server {
 	}
 	return s
 }
+
+// SetToken replaces the bearer token, also for requests on open connections. Any
+// goroutine may call it.
+func (s *Server) SetToken(token string) { s.token.Store(token) }
 
 // Listen opens the listener. An error names the setting OPS_ADDR.
 func (s *Server) Listen() error {

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -185,6 +186,9 @@ type InsertResult struct {
 // Open connects to the database of o. PostgreSQL must answer and be version 13 or
 // later. Open does not connect to DirectURL and does not check the schema.
 func Open(ctx context.Context, o Options) (Database, error) {
+	if err := CheckOptions(o); err != nil {
+		return nil, err
+	}
 	if o.URL != "" {
 		p, err := openPostgres(ctx, o)
 		if err != nil {
@@ -192,14 +196,31 @@ func Open(ctx context.Context, o Options) (Database, error) {
 		}
 		return p, nil
 	}
-	for name, set := range map[string]bool{"DATABASE_DIRECT_URL": o.DirectURL != "", "DATABASE_ARCHIVE_URL": o.ArchiveURL != ""} {
-		if set {
-			return nil, fmt.Errorf("%s is set and DATABASE_URL is not: set both or none", name)
-		}
-	}
 	s, err := openSQLite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// CheckOptions returns the error that Open returns for invalid options, without
+// connecting. It contains nothing of a URL.
+func CheckOptions(o Options) error {
+	if o.URL == "" && o.DataDir == "" {
+		return errors.New("DATA_DIR is empty: want the folder of the embedded database, or set DATABASE_URL")
+	}
+	for _, s := range []struct{ name, url string }{
+		{"DATABASE_URL", o.URL}, {"DATABASE_DIRECT_URL", o.DirectURL}, {"DATABASE_ARCHIVE_URL", o.ArchiveURL},
+	} {
+		if s.url == "" {
+			continue
+		}
+		if o.URL == "" {
+			return fmt.Errorf("%s is set and DATABASE_URL is not: set both or none", s.name)
+		}
+		if _, err := poolConfig(s.url); err != nil {
+			return fmt.Errorf("%s is %w", s.name, err)
+		}
+	}
+	return nil
 }

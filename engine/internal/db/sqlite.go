@@ -31,9 +31,6 @@ type sqlite struct {
 }
 
 func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
-	if o.DataDir == "" {
-		return nil, errors.New("DATA_DIR is empty: want the folder of the embedded database, or set DATABASE_URL")
-	}
 	dir, err := filepath.Abs(o.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("DATA_DIR: %w", err)

@@ -102,7 +102,7 @@ func TestList(t *testing.T) {
 	if l.Any() || l.Empty() {
 		t.Error("the list is empty, or allows any")
 	}
-	if l, err := ParseList([]string{"*", "maps.example"}); err != nil || !l.Any() || l.Empty() || len(l.all) != 1 {
+	if l, err := ParseList([]string{"*", "maps.example"}); err != nil || !l.Any() || l.Empty() || len(l.load().all) != 1 {
 		t.Errorf("%v, %v", l, err)
 	}
 	if l, err := ParseList(nil); err != nil || l.Any() || !l.Empty() {

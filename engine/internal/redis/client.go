@@ -52,9 +52,12 @@ type Client struct {
 // is older than Redis 7.0. The error names REDIS_URL but never contains it. The
 // caller calls Close.
 func Open(ctx context.Context, o Options) (*Client, error) {
+	if err := CheckURL(o.URL); err != nil {
+		return nil, err
+	}
 	opt, err := clientOptions(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL: %w", err)
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("connect to Redis: %w", err)

@@ -88,6 +88,14 @@ func checkParameters(u *url.URL, q url.Values) error {
 	return nil
 }
 
+// CheckURL returns the error that Open returns for a URL, without connecting.
+func CheckURL(raw string) error {
+	if _, err := clientOptions(raw); err != nil {
+		return fmt.Errorf("REDIS_URL: %w", err)
+	}
+	return nil
+}
+
 // clientOptions converts a URL to options of the library.
 func clientOptions(raw string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(raw)
