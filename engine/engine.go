@@ -78,7 +78,7 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 	if cfg.InstanceID == "" {
 		cfg.InstanceID = feed.NewInstanceID()
 	}
-	log = log.With("instance", cfg.InstanceID)
+	log = withInstance(log, cfg.InstanceID)
 	cpus := runtime.GOMAXPROCS(0)
 	// One shard per CPU. More shards accept no more positions and make each
 	// delivery more expensive: the same bytes are pushed in more chunks
