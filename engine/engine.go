@@ -24,11 +24,15 @@ import (
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/origin"
 	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/sdnotify"
 	"pitwall/engine/lastvalues"
 	"pitwall/engine/live"
 	"pitwall/engine/ops"
 	"pitwall/shard"
 )
+
+// stateStopping is the state from the begin of the shutdown on.
+const stateStopping = "stopping"
 
 // Engine is one Pitwall process.
 type Engine struct {
@@ -52,6 +56,7 @@ type Engine struct {
 	archive   *archive.Archive
 	front     *front.Server // nil without a live part
 	ops       *ops.Server
+	manager   *sdnotify.Manager // nil unless a service manager wants to be told
 
 	unnamed    bool                  // INSTANCE_ID was not set, so the id was made up for this process
 	components map[string]*component // by name; start writes it, and stop reads it afterwards
@@ -104,10 +109,12 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 // everything in order. It returns nil when ctx ended and the stop succeeded. Call
 // it once.
 func (e *Engine) Run(ctx context.Context) error {
+	e.openManager()
 	err := e.start(ctx)
 	if err == nil {
 		close(e.ready)
 		e.setState("")
+		e.startNotify()
 		log := e.log
 		if addr := e.HTTPAddr(); addr != "" {
 			log = log.With("http", addr)
@@ -122,7 +129,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.log.Error("stopping: a component has failed", "error", err)
 		}
 	}
-	e.setState("stopping")
+	e.setState(stateStopping)
+	e.tell(e.manager.Stopping())
 	stopErr := e.stop(context.WithoutCancel(ctx))
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // ctx ended during the start

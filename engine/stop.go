@@ -10,17 +10,17 @@ import (
 // stepTimeout bounds each step of the shutdown, in addition to LIVE_DRAIN_MS.
 const stepTimeout = 5 * time.Second
 
-// stop stops everything that was started, in the order of the package's
-// documentation. Each step has a deadline, and a step that fails does not keep the
-// next ones from running. Only steps that had something to stop are logged.
-func (e *Engine) stop(ctx context.Context) error {
-	var errs []error
-	for _, s := range []struct {
-		name    string
-		log     bool
-		timeout time.Duration
-		do      func(context.Context) error
-	}{
+// stopStep is one step of the shutdown.
+type stopStep struct {
+	name    string
+	log     bool // there is something to stop
+	timeout time.Duration
+	do      func(context.Context) error
+}
+
+// stopSteps are the steps of the shutdown in their order.
+func (e *Engine) stopSteps() []stopStep {
+	return []stopStep{
 		// First: without spectators, nobody needs what it sends.
 		{"simulator", e.components["simulator"] != nil, stepTimeout, e.stopper("simulator")},
 		{"live server", e.live != nil, ms(e.cfg.DrainMS) + stepTimeout, e.stopLive},
@@ -30,7 +30,17 @@ func (e *Engine) stop(ctx context.Context) error {
 		{"watches", false, stepTimeout, e.stopper("rates", "redis watch", "database watch", "rights of the feed", "rights of the archive")},
 		{"redis", e.redis != nil, stepTimeout, e.closeRedis},
 		{"database", e.db != nil, stepTimeout, e.closeDatabase},
-	} {
+		// Last: the watchdog watches the shutdown as well.
+		{"service manager", false, stepTimeout, e.closeManager},
+	}
+}
+
+// stop stops everything that was started, in the order of the package's
+// documentation. Each step has a deadline, and a step that fails does not keep the
+// next ones from running. Only steps that had something to stop are logged.
+func (e *Engine) stop(ctx context.Context) error {
+	var errs []error
+	for _, s := range e.stopSteps() {
 		begin := time.Now()
 		limited, cancel := context.WithTimeout(ctx, s.timeout)
 		err := s.do(limited)

@@ -71,6 +71,12 @@ func (c *Core) carryOut(ctx context.Context, o *op, what string) error {
 	return nil
 }
 
+// Answer returns when every shard has carried out an empty command. A shard that hangs
+// does not. It fails only if ctx ends before. Any goroutine may call it while Run runs.
+func (c *Core) Answer(ctx context.Context) error {
+	return c.carryOut(ctx, &op{kind: opClocks, clocks: make([][]Clock, len(c.workers))}, "answer")
+}
+
 // finish is called by each shard when it has carried out o. The last one sends the
 // reply, so everything that the others pushed before is in the ring before it.
 func (o *op) finish() {
