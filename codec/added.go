@@ -65,8 +65,8 @@ func bodyParts(body string) (lat, lon float64, attributes Attributes) {
 
 // AddedAttributes appends a JSON object of those members of from whose names have
 // does not have, in their order and as they are spelled. If there are none, it
-// appends nothing. It allocates only to grow dst, and where the two texts are so
-// long that it would take too much time to compare each name with all others.
+// appends nothing. It allocates only to grow dst and, for long texts, a table of
+// names: comparing each name with all others would take too much time.
 func AddedAttributes(dst []byte, have, from Attributes) []byte {
 	var last map[string]int
 	if (len(have)+len(from))*len(from) > maxPairwise {

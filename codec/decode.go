@@ -12,7 +12,7 @@ type Limits struct {
 	MaxPayload int           // longest value of a field in bytes, not only of the payload
 
 	EarlyIsAbsent    bool // a device time before MinTS counts as absent; otherwise it is refused
-	RejectNullIsland bool // a position at exactly 0, 0 is faulty unless satellites are reported
+	RejectNullIsland bool // a position at exactly 0, 0 is faulty unless it reports at least one satellite
 }
 
 // DefaultLimits returns limits of 2000-01-01, 24 hours and 16 KiB.

@@ -98,8 +98,8 @@ func numberText(raw string) (f float64, ok bool) {
 	return f, reason == 0
 }
 
-// refineReason returns ReasonType if the value at i is JSON of another type than is
-// wanted, otherwise reason.
+// refineReason returns ReasonType if the value at i is JSON of another type than the
+// wanted one, otherwise reason.
 func refineReason(s string, i int, reason Reason) Reason {
 	switch at(s, i) {
 	case '"', '{', '[', 't', 'f', 'n':

@@ -6,7 +6,7 @@ package codec
 //
 // Values that p does not have are left out; the order never changes. ts is the time
 // to show, in ms since the Unix epoch. It differs from p.TS if the device's clock is
-// ahead. Each number is the shortest text that reads back as the same float64. A
+// wrong. Each number is the shortest text that reads back as the same float64. A
 // number that is not finite, which no decoder produces, is null. p.Attributes must
 // be a JSON object, as the decoder has checked it. AppendBody allocates only to grow
 // dst. Safe for concurrent use.

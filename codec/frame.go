@@ -54,7 +54,7 @@ func widenFrame(dst []byte, mark int) []byte {
 	return moveToLong(dst, mark)
 }
 
-// moveToLong moves the payload so far to after a long header.
+// moveToLong makes the header long, and moves the payload that follows it.
 func moveToLong(dst []byte, mark int) []byte {
 	end := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0)

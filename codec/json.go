@@ -128,8 +128,8 @@ func skipContainer(s string, i, depth int) (end int, refused Reason) {
 	return i, refused
 }
 
-// skipIgnored reads a payload's value that nobody reads, so that its strings and
-// numbers may be anything. It fails only where the grammar is broken.
+// skipIgnored reads a value of a payload that is not used. Its strings and numbers may
+// be anything, so it fails only where the grammar is broken.
 func skipIgnored(s string, i int) (end int, reason Reason) {
 	if end, reason = skipValue(s, i, 1); reason != ReasonJSON {
 		reason = 0

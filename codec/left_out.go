@@ -77,7 +77,7 @@ func (o *omissions) add(value Optional, reason Reason) {
 	o.reason[value] = reason
 }
 
-// remove removes values that occurred once more and were right.
+// remove removes values that occurred again and were right.
 func (o *omissions) remove(bits uint16) { o.bits &^= bits }
 
 // LeftOut returns what the last Decode has left out of its record, and nothing if

@@ -43,10 +43,10 @@ func epochMs(f float64) int64 {
 // commonLayout is how ingestion services write a time.
 const commonLayout = "2006-01-02T15:04:05.000Z"
 
-// The three words of commonLayout, with 0 for each digit. The xor of a word and its
-// pattern is the value 0-9 in the place of a digit, and 0 in the place of another
-// character. Adding the check to that sets the top bit of each byte for which this is
-// not so.
+// The patterns are the three words of commonLayout, with 0 for each digit. For a valid
+// text, the xor of a word and its pattern has the value 0-9 in place of each digit, and
+// 0 in place of every other character. Adding the check sets the top bit of the bytes
+// for which that is not true.
 const (
 	pattern1 = '0' | '0'<<8 | '0'<<16 | '0'<<24 | '-'<<32 | '0'<<40 | '0'<<48 | '-'<<56
 	pattern2 = '0' | '0'<<8 | 'T'<<16 | '0'<<24 | '0'<<32 | ':'<<40 | '0'<<48 | '0'<<56

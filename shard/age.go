@@ -12,20 +12,19 @@ var ageBounds = [...]time.Duration{
 	500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
-// AgeBounds are the upper bounds of the buckets of Ages. One more bucket has what is
-// beyond them.
+// AgeBounds are the upper bounds of the buckets of Ages. One more bucket counts what is
+// above them.
 func AgeBounds() []time.Duration { return ageBounds[:] }
 
-// Ages is a histogram of how old positions were, from their Deliver on, when
-// the bytes they waited in were sealed: the wait in the inbox and for the
-// topic's flush. It has one observation per seal, of the oldest position.
+// Ages is a histogram of the time from Deliver to the seal: the wait in the inbox and
+// for the topic's flush. Each seal adds one observation, of its oldest position.
 type Ages struct {
-	Counts [len(ageBounds) + 1]uint64 // by bucket, each without those below
+	Counts [len(ageBounds) + 1]uint64 // by bucket, not cumulative
 	Sum    time.Duration
 }
 
-// ages is the histogram of one shard. The shard adds once per seal, others read. The
-// fields are atomic one by one; nobody needs them to be of the same moment.
+// ages is the histogram of one shard. The shard adds once per seal, others read. Each
+// field is atomic by itself: a reader needs no consistent set of them.
 type ages struct {
 	counts [len(ageBounds) + 1]atomic.Uint64
 	sum    atomic.Int64 // ns

@@ -7,16 +7,16 @@ import (
 )
 
 // bans are the positions of a device that its last correction named as faulty. They
-// may come after the correction, or again when the stream is read again.
+// may arrive after the correction, or once more when the stream is read again.
 type bans struct {
 	times []int64 // their own times, ascending
-	// If there are too many to name, every position whose live time is later than above
-	// and not later than upTo is banned.
+	// Set if there are too many to name: every position whose live time is later than
+	// above, and not later than upTo, is banned.
 	above, upTo int64
 }
 
-// bansOf returns what x bans of device d, nil for nothing. good is the live time of
-// x's good position.
+// bansOf returns the positions of device d that x bans, nil if it bans none. good is the
+// live time of x's good position.
 func (w *worker) bansOf(d *device, x *Correction, good int64) *bans {
 	if len(x.Faulty) == 0 {
 		return nil

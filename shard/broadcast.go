@@ -2,11 +2,11 @@ package shard
 
 import "slices"
 
-// broadcast is what a list of subscribers is being sent.
+// broadcast is one chunk, or one tick, on its way to a list of subscribers.
 type broadcast struct {
-	shard       *topicShard      // whose next seal waits for the end; nil for an interval class
+	shard       *topicShard      // its next seal waits for the end of the broadcast; nil for an interval class
 	chunk       *Chunk           // nil: a tick, each sub gets what changed since its last one
-	compression *liveCompression // of chunk, which is pushed when that is done; nil for none
+	compression *liveCompression // compresses chunk before it is pushed; nil for none
 	taken       int              // connections that took chunk
 	due         int64            // the shard's watermark stays before this moment until the end
 	flush       int64            // the flush time that the writers are told; 0 if they need not wait for other shards
@@ -80,7 +80,7 @@ func (w *worker) broadcast(subs *subscribers, b broadcast) (pushes int) {
 // keeps no more than about this many reads in flight.
 const prefetchAhead = 8
 
-// push sends the broadcast to up to n of those that are owed it.
+// push sends the broadcast to up to n of the subscribers that are still owed it.
 func (w *worker) push(subs *subscribers, n int) {
 	if subs.broadcast.chunk == nil {
 		for ; n > 0 && subs.owed > 0; n-- {
@@ -105,7 +105,7 @@ func (w *worker) push(subs *subscribers, n int) {
 	}
 }
 
-// pushTo offers a live chunk to one subscriber, and reports whether it was taken.
+// pushTo offers a live chunk to one subscriber, and reports whether its queue took it.
 func (w *worker) pushTo(s *sub, ch *Chunk) bool {
 	ok := s.conn.offer(ch, s.epoch)
 	if !ok {
@@ -154,16 +154,16 @@ func (w *worker) markSealed(p *topicShard) {
 	p.arrival, p.delivered, p.lead = 0, 0, false
 }
 
-// start prepares the broadcast of a sealed chunk to a number of lists. It is called
-// before the first of them: the end of one broadcast must neither release the chunk that
-// the others still need, nor let the next seal begin.
+// start prepares the broadcast of a sealed chunk to a number of lists. Call it before the
+// first of them. Otherwise the end of one broadcast could release the chunk that the
+// others still need, or let the next seal begin.
 func (b *broadcast) start(lists int) {
 	b.chunk.pool.startBroadcasts(b.chunk, lists)
 	b.shard.broadcasts += lists
 }
 
-// continueBroadcast gives the broadcast that waits longest one slice: of pushes, or
-// of the compression before them.
+// continueBroadcast does one slice of the broadcast that has waited longest: some of its
+// pushes, or of the compression before them.
 func (w *worker) continueBroadcast() {
 	if len(w.broadcasts) == 0 {
 		return
@@ -204,7 +204,7 @@ func (w *worker) finishTicks(p *topicShard) {
 	}
 }
 
-// endBroadcast ends the broadcast to subs, which every subscriber has had.
+// endBroadcast ends the broadcast to subs, after it has gone to every subscriber.
 func (w *worker) endBroadcast(subs *subscribers) {
 	p, ch, taken := subs.broadcast.shard, subs.broadcast.chunk, subs.broadcast.taken
 	if k := subs.broadcast.compression; k != nil {
@@ -220,8 +220,8 @@ func (w *worker) endBroadcast(subs *subscribers) {
 	}
 }
 
-// catchUp sends s the broadcast that it is still owed, if any, so that what a command
-// sends it comes after.
+// catchUp sends s the broadcast that it is still owed, if any. A command calls it first,
+// so that what it sends comes after the broadcast.
 func (w *worker) catchUp(s *sub) {
 	subs := s.subscribers()
 	if int(s.pos) >= subs.owed {

@@ -2,10 +2,10 @@ package shard
 
 import "slices"
 
-// build encodes a state of a topic shard that is too large for one turn: all of it, or
-// what changed after an update, as a snapshot or as live frames. It is made in slices,
-// one per turn, while the subscribers that need it wait; endWait gives it to them. It
-// shows the state at base, the last seal when the build began.
+// build encodes a state of a topic shard that is too large for one turn. The state is
+// whole, or what changed after an update, and becomes a snapshot or live frames. Each
+// turn makes one slice, while the subscribers that need it wait; endWait sends them the
+// result. It shows the state at base, the last seal when the build began.
 //
 // The memberships are copied from the newest to the oldest, while positions and seals go
 // on. If a membership changes before it is copied, its value at base is pinned: by the
@@ -17,7 +17,7 @@ import "slices"
 // others wait.
 type build struct {
 	shard *topicShard
-	since uint64   // what changed after this update; 0 for all
+	since uint64   // the build holds what changed after this update; 0 for all
 	kind  bodyKind // bodySnapshot, bodyLagged, bodyPlain or bodyBatch
 
 	id   uint64 // the mark on memberships that are copied or pinned; 0: the build has not begun
@@ -25,13 +25,13 @@ type build struct {
 	base uint64
 
 	roster     *rosterBuild // the roster frame before a lagged snapshot, if it is more than a slice
-	nextToCopy *membership  // the next one to copy
+	nextToCopy *membership
 	pinned     []pinned
 
 	body            section // the end of a snapshot frame, position frames, or the payload of a positions frame
-	fixed           section // of a lagged snapshot: the end of the corrected one that goes with it
+	fixed           section // of a lagged snapshot: the end of the corrected snapshot that goes with it
 	built           bool    // both are complete
-	compressed      store   // body compressed; empty if it does not get shorter by that
+	compressed      store   // body compressed; empty if that is not shorter
 	compressedTo    int     // how much of body is compressed
 	compressionDone bool    // all of body is
 
@@ -56,7 +56,7 @@ type pinned struct {
 // the state is: each bound is a fraction of a millisecond.
 type buildBounds struct {
 	devices    int // looked at
-	copied     int // bytes of values, and one value more at most
+	copied     int // bytes of values; the last value may exceed it
 	compressed int // bytes compressed
 	moved      int // bytes copied to larger memory
 	serves     int // waiters that get their snapshot
@@ -65,8 +65,8 @@ type buildBounds struct {
 // defaultBounds are the bounds of every core; tests set smaller ones.
 var defaultBounds = buildBounds{devices: 512, copied: 128 << 10, compressed: 64 << 10, moved: 128 << 10, serves: 64}
 
-// continueBuild gives one slice to a build: of those that can go on, the one that has
-// waited longest.
+// continueBuild does one slice of the build that has waited longest among those that can
+// go on.
 func (w *worker) continueBuild() {
 	for range len(w.builds) {
 		b := w.builds[0]
@@ -83,7 +83,7 @@ func (w *worker) continueBuild() {
 	}
 }
 
-// advanceBuild gives b one slice. It returns false if b cannot begin now.
+// advanceBuild does one slice of b. It returns false if b cannot begin now.
 func (w *worker) advanceBuild(b *build) bool {
 	p, moved := b.shard, w.core.building.moved
 	switch {
@@ -257,7 +257,8 @@ func (w *worker) add(b *build, x pinned) bool {
 	return true
 }
 
-// devicesOf estimates how many devices b has; it is rather too many than too few.
+// devicesOf estimates how many devices b has. The estimate includes a reserve of an
+// eighth.
 func (w *worker) devicesOf(b *build) int {
 	t := b.shard.topic
 	n := w.snap.sizes[t] / len(t.shards)

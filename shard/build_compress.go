@@ -25,14 +25,14 @@ func (w *worker) compressSlice(b *build) {
 	}
 }
 
-// maxCompressed is how long n bytes can get by being compressed.
+// maxCompressed is an upper bound of the length of n bytes after compression.
 func maxCompressed(n int) int { return n + n/8 + 64 }
 
 // flushEnd is what a Deflater leaves out at the end. It must stand between two pieces,
 // but not at the end of the message.
 const flushEnd = "\x00\x00\xff\xff"
 
-// finishCompression ends the compressed body, or drops one that has become longer.
+// finishCompression ends the compressed body, or drops it if it is not shorter.
 func (w *worker) finishCompression(b *build) {
 	b.compressionDone = true
 	plain, ch := b.body.ch, b.compressed.ch
@@ -45,7 +45,8 @@ func (w *worker) finishCompression(b *build) {
 	ch.retain()
 }
 
-// encoded is the body for a list of waiters: for 1 the compressed one, if it is shorter.
+// encoded returns the body for a list of waiters. List 1 gets the compressed body, if
+// there is one.
 func (b *build) encoded(packed int) *Chunk {
 	if packed == 1 && b.compressed.ch != nil {
 		return b.compressed.ch

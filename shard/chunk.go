@@ -26,7 +26,7 @@ type Chunk struct {
 	shard *topicShard // the topic shard that made it; nil for control
 	since uint64      // it holds what changed in shard after this update
 	// arrival is when the oldest position in it reached Redis, in ms since the Unix
-	// epoch; 0 if there is none to measure.
+	// epoch by this machine's clock; 0 if its age is not measured.
 	arrival int64
 	sealed  int64  // when a live chunk was made, ns of the core's clock; 0 for other chunks
 	records uint32 // positions in it
@@ -69,7 +69,7 @@ func (c *Chunk) Len() int { return len(c.head) + len(c.body) }
 func (c *Chunk) Records() int { return int(c.records) }
 
 // Arrival is when the oldest position in the chunk reached Redis, in ms since the Unix
-// epoch; 0 if there is none whose age is worth measuring.
+// epoch by this machine's clock; 0 if its age is not measured.
 func (c *Chunk) Arrival() int64 { return c.arrival }
 
 // Sealed is when a live chunk was made, in ns of the core's clock. It is 0 for every
@@ -98,9 +98,9 @@ func (c *Chunk) FrameEnd(off int) int {
 	return end
 }
 
-// recordsTo returns how many positions are in the first off bytes, at the end
-// of which a frame ends. Between two roster marks there are frames of one position
-// each, or one frame with all of them.
+// recordsTo returns how many positions are in the first off bytes. off must be the end
+// of a frame. Between two roster marks there are frames of one position each, or one
+// frame with all of them.
 func (c *Chunk) recordsTo(off int) uint64 {
 	at, n := 0, uint32(0)
 	for _, k := range c.rosterMarks {

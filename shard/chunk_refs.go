@@ -18,12 +18,12 @@ package shard
 // A chunk in the snapshot cache counts as being broadcast until it leaves the cache.
 //
 // A frame of one connection has a head of its own and shares the body of another
-// chunk. That one's takers are the heads made for it, and the last release of a
-// head releases the body once.
+// chunk. The takers of that chunk are the heads made for it. The last release of a head
+// releases the body once.
 //
-// A connection that vanishes with chunks in its ring never releases them. Those are
-// left to the garbage collector, which is always right; a count that was too low
-// would overwrite bytes that are being sent.
+// A connection that vanishes with chunks in its ring never releases them. They are left
+// to the garbage collector, which is always safe. A count that is too low is not: bytes
+// that are being sent would be overwritten.
 //
 // # Memory ordering
 //
@@ -71,9 +71,9 @@ func (c *Chunk) endRetain() {
 	}
 }
 
-// Release is called for each connection that took c, when it does not need c's bytes any
-// more: for one (Consumer.Release), or for n at once, since the count is on a cache line
-// that all writers share. The caller must not look at c afterwards. Any goroutine may
+// Release drops the references of n connections that took c and no longer need its
+// bytes. One call for many is cheaper than one for each, because all writers share the
+// cache line of the count. The caller must not look at c afterwards. Any goroutine may
 // call it.
 func (c *Chunk) Release(n int) {
 	p := c.pool

@@ -1,7 +1,7 @@
 package shard
 
-// Clock says how far a device's clock is wrong, from one arrival on. A shard finds it
-// out; the database keeps it, so that a restart does not lose it.
+// Clock is the error of a device's clock from one arrival on. A shard detects it. The
+// database stores it, so that it survives a restart.
 type Clock struct {
 	Device string
 	// Since is the arrival of the first record that it holds for, in ms since

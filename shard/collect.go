@@ -27,8 +27,8 @@ const (
 	bodyRoster             = bodySnapshot + 4 // a roster frame
 )
 
-// firstSince returns the membership that changed first after update since, and how
-// many did.
+// firstSince returns the first membership that changed after update since, nil for none,
+// and the number of those that did.
 func (p *topicShard) firstSince(since uint64) (first *membership, changed int) {
 	for n := p.last; n != nil && n.seq > since; n = n.prev {
 		first = n
@@ -38,8 +38,8 @@ func (p *topicShard) firstSince(since uint64) (first *membership, changed int) {
 }
 
 // valueAt returns the value that n had at update upTo, and the number of the update
-// that brought it; 0 if that is not known any more, or if n had no value. current is n's
-// value now. upTo is a seal or the last update.
+// that brought it. It returns nil and 0 if n had no value then, or if that value is no
+// longer known. current is n's value now. upTo is a seal or the last update.
 func (n *membership) valueAt(upTo uint64, current *value) (v *value, seq uint64) {
 	switch {
 	case n.seq <= upTo:
@@ -129,8 +129,8 @@ func (w *worker) encode(p *topicShard, k bodyKey) *Chunk {
 	return ch
 }
 
-// changes returns live frames with the position at the last seal of each device
-// that changed after since; nil if none did. ready is false if that is more than a
+// changes returns live frames with the devices that changed after since, at their
+// positions of the last seal; nil if none changed. ready is false if that is more than a
 // slice and not encoded yet: then the caller has to wait for a build.
 func (w *worker) changes(p *topicShard, s encoding, since uint64) (ch *Chunk, ready bool) {
 	k := bodyKey{since: since, kind: bodyKind(s)}
@@ -150,9 +150,9 @@ func (w *worker) changes(p *topicShard, s encoding, since uint64) (ch *Chunk, re
 	return ch, true
 }
 
-// roundDown returns the update after which a subscriber is sent everything that has
-// lost what came after since. It is a power of two of updates before the last seal, so
-// that few bodies are encoded however many subscribers lag.
+// roundDown moves since back, so that its distance from the last seal is a power of two.
+// A subscriber that has lost what came after since is sent everything after the result.
+// So few bodies are encoded, however many subscribers lag.
 func (p *topicShard) roundDown(since uint64) uint64 {
 	if since >= p.sealed {
 		return p.sealed

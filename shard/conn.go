@@ -72,7 +72,7 @@ type Conn struct {
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
 
 	// over is when the queue reached its bound, on the core's clock; 0 while it is
-	// below. Only those who find the queue at the bound look at it.
+	// below. It is read only by a push that has found the queue at the bound.
 	over atomic.Int64
 	// snapshotBytes counts what subscribes have brought; the shards add.
 	snapshotBytes atomic.Int64
@@ -132,7 +132,7 @@ func (c *Conn) Closed() bool { return c.stream.Load()&streamState == streamClose
 // the frame that has begun and recovers. Any goroutine may call it.
 func (c *Conn) Lagged() bool { return c.stream.Load()&streamState == streamLagged }
 
-// epoch is the value of stream while it is open in the epoch in force.
+// epoch is the value that stream has while it is open in the current epoch.
 func (c *Conn) epoch() uint32 { return c.stream.Load() &^ streamState }
 
 // markLagged stops the live stream. False: it was lagged already, or is closed.
@@ -141,9 +141,9 @@ func (c *Conn) markLagged() bool {
 	return c.stream.CompareAndSwap(epoch, epoch|streamLagged)
 }
 
-// TakeSnapshotBytes returns how many bytes of snapshots the connection's
-// subscribes have brought since the last call, as they are sent. Any goroutine may
-// call it.
+// TakeSnapshotBytes returns how many bytes of snapshots the connection's subscribes
+// have brought since the last call. Compressed snapshots count with their compressed
+// size. Any goroutine may call it.
 func (c *Conn) TakeSnapshotBytes() int64 { return c.snapshotBytes.Swap(0) }
 
 // sendSnapshot sends a connection the snapshot part that a subscribe asks for.

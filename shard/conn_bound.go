@@ -19,12 +19,12 @@ import (
 // Memory ordering of Conn.over: a push sets it when it has taken the queue to the
 // bound, or has found the queue there and over not set. Whoever takes the queue below
 // the bound sets it back to 0. Both do so after they have changed queued, so over can
-// be out of date for a moment. A push in that moment may take the queue for one that
+// be out of date for a moment. A push in that moment may treat the queue as one that
 // has just reached its bound, and let in a chunk that could have been refused. A queue
-// that was below the bound within the window is refused nothing, unless the goroutine
-// that took it there stands still for longer than a window before it sets over back. A
-// push that adds to queued and takes it away again, because the stream has changed,
-// looks like a chunk that was pushed and written.
+// that was below the bound within the window refuses nothing, unless the goroutine that
+// took it below is suspended for longer than a window before it resets over. A push that
+// adds to queued and subtracts it again, because the stream has changed, looks like a
+// chunk that was pushed and written.
 
 // Conn.queued counts chunks in its high bits and bytes in the low ones, so that
 // one addition changes both.
@@ -33,8 +33,8 @@ const (
 	queuedBytes = queuedSlot - 1
 )
 
-// leastFlush is used in place of a window that is shorter: the shards do not take their
-// turns at the same moment, so the pushes of one flush can lie so far apart.
+// leastFlush replaces a shorter window. The shards take their turns at different
+// moments, so the pushes of one flush can be this far apart.
 const leastFlush = 2 * time.Millisecond
 
 // offer pushes a live chunk, unless the connection is closed, lags, or is full, which
@@ -93,7 +93,7 @@ func (c *Conn) withinFlush(before uint64) bool {
 	return now-since < max(c.core.window.Load(), int64(leastFlush))
 }
 
-// uncount takes something off what is queued.
+// uncount subtracts from what is queued.
 func (c *Conn) uncount(mine uint64) {
 	step.Point()
 	after := c.queued.Add(-mine)

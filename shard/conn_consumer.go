@@ -27,16 +27,16 @@ func (c Consumer) Owner() any { return c.conn.Owner }
 // until Release or Uncount.
 func (c Consumer) Take() *Chunk { return c.conn.ring.Take() }
 
-// Release ends with a chunk that was taken, written or not. The caller must not
-// look at it afterwards.
+// Release gives back a chunk that was taken, whether it was written or not. The caller
+// must not look at it afterwards.
 func (c Consumer) Release(ch *Chunk) {
 	c.Uncount(1, ch.Len())
 	ch.Release(1)
 }
 
-// Uncount takes a number of chunks, with so many bytes together, off what is queued. It
-// is Release without Chunk.Release, for a writer that releases a chunk for many
-// connections at once.
+// Uncount subtracts chunks, and the sum of their bytes, from what is queued. It is
+// Release without Chunk.Release, for a writer that releases a chunk for many connections
+// at once.
 func (c Consumer) Uncount(chunks, bytes int) {
 	c.conn.uncount(uint64(chunks)*queuedSlot + uint64(bytes))
 }

@@ -3,8 +3,8 @@ package shard
 import "pitwall/shard/internal/step"
 
 // canRecover reports whether the connection lags and nothing is on its way to it. It
-// looks at what is counted, not into the ring: a push that is half done hides those
-// after it, and they are older than what was dropped.
+// reads the count, not the ring: in the ring, a push that is half done hides the pushes
+// after it, which were admitted before anything was dropped.
 func (c *Conn) canRecover() bool {
 	// In this order: a recovery that has ended has pushed everything that it sends.
 	return c.Lagged() && !c.recovering.Load() && c.queued.Load() == 0

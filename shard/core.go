@@ -16,8 +16,8 @@ type Config struct {
 	Writers         int           // run queues, 1 to 64; default 2
 	Window          time.Duration // least time between two flushes of a topic; 0 flushes at once
 	FutureTolerance time.Duration // how far a device's clock may run ahead of arrival; 0 for not at all
-	RingBytes       int           // a connection with so many unsent bytes for a window is full, 1 KiB to 1 GiB; default 256 KiB
-	RingSlots       int           // so is one with so many unsent chunks, 2 to 65536; default 1024
+	RingBytes       int           // unsent bytes at which a connection is full if it stays there for a window, 1 KiB to 1 GiB; default 256 KiB
+	RingSlots       int           // the same for unsent chunks, 2 to 65536; default 1024
 	MaxOrphans      int           // devices in no event that are remembered, 1 to 2^24; default 10000
 
 	// DeviceRate and DeviceBytes are how many positions, and bytes of positions, of
@@ -174,9 +174,9 @@ func (c *Core) ShardOf(device string) int {
 	return int((h >> 32) % uint64(len(c.workers)))
 }
 
-// Watch finds the topic of an event and keeps it the same while maps are swapped; ok
-// is false if the event does not exist. Every success needs an Unwatch. Any goroutine
-// may call it.
+// Watch finds the topic of an event; ok is false if the event does not exist. The event
+// keeps this topic, whatever maps are swapped in, until Unwatch, which every success
+// needs. Any goroutine may call it.
 func (c *Core) Watch(event string) (t *Topic, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,11 +205,12 @@ func (c *Core) Unwatch(t *Topic) {
 // Queue is run queue writer (0 to Config.Writers-1).
 func (c *Core) Queue(writer int) *RunQueue { return c.queues[writer] }
 
-// Window is the least time between two flushes of a topic in force.
+// Window is the least time between two flushes of a topic. SetWindow changes it. Any
+// goroutine may call it.
 func (c *Core) Window() time.Duration { return time.Duration(c.window.Load()) }
 
-// SetWindow changes it, for all topics from their next flush on. Any
-// goroutine may call it.
+// SetWindow changes the window, for each topic from its next flush on. Any goroutine may
+// call it.
 func (c *Core) SetWindow(d time.Duration) { c.window.Store(int64(d)) }
 
 // FlushedThrough reports whether every shard has pushed what was due up to a flush

@@ -34,8 +34,8 @@ type Correction struct {
 // shard has done so. Subscribers get the positions in a snapshot with the reason
 // corrected. A device without any good position leaves the map (a roster frame that
 // removes and adds it) and comes back with its next position. The Good positions are
-// borrowed until Correct returns. It fails only if ctx ends before; some of the list
-// may have been corrected then. One goroutine at a time may call it.
+// borrowed until Correct returns. It fails only if ctx ends first; part of the list may
+// then have been corrected. One goroutine at a time may call it.
 func (c *Core) Correct(ctx context.Context, list []Correction) error {
 	for {
 		n := correctAtOnce(list)
@@ -170,8 +170,9 @@ func (w *worker) forgetValue(n *membership) {
 	p.linkOldest(n)
 }
 
-// patch tells the subscribers of a topic shard, after everything that is pending for
-// them. Then it seals, so that no new subscriber starts from the state before.
+// patch sends the corrections of a topic shard to its subscribers, after everything that
+// is pending for them. Then it seals, so that no new subscriber starts from the state
+// before the corrections.
 func (w *worker) patch(x *patch) {
 	p := x.shard
 	p.cache.invalidate()

@@ -19,7 +19,7 @@ type Deflater interface {
 	Append(dst, src []byte) []byte
 }
 
-// minCompress is the payload, in bytes, from which on a frame is compressed: about three
+// minCompress is the shortest payload, in bytes, that is compressed: about three
 // positions, of which compression saves half. Below that, it would save only a few bytes
 // of a packet that is sent anyway.
 const minCompress = 512
@@ -48,7 +48,8 @@ func (c *Conn) AcceptDeflate() {
 	}
 }
 
-// uncompressed is the encoding that e is made of: e itself, or the one to compress.
+// uncompressed is the encoding whose bytes e is made of: e itself, unless e is
+// compressed.
 func (e encoding) uncompressed() encoding {
 	if e == encodingCompressed {
 		return encodingBatch
@@ -56,7 +57,7 @@ func (e encoding) uncompressed() encoding {
 	return e
 }
 
-// wants reports whether a live subscriber needs what is encoded in e, or is made of it.
+// wants reports whether a live subscriber needs encoding e, or one that is made of it.
 func (p *topicShard) wants(e encoding) bool {
 	return len(p.live[e].list) > 0 || e == encodingBatch && len(p.live[encodingCompressed].list) > 0
 }
@@ -69,9 +70,9 @@ func (c *Conn) snapshotKind(p *topicShard) bodyKind {
 	return bodySnapshot
 }
 
-// compressed returns the broadcast to those who have agreed on compression, where b is
-// the one to the others: b itself if compression does not pay. A large chunk is
-// compressed in slices first, by later turns.
+// compressed returns the broadcast to the subscribers that have agreed on compression. b
+// is the broadcast to the others; it is returned unchanged if compression does not pay. A
+// large chunk is compressed in slices first, by later turns.
 func (w *worker) compressed(b broadcast) broadcast {
 	if most := w.core.building.compressed; len(b.chunk.body) > most {
 		b.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*most), rosterMarks: b.chunk.rosterMarks}

@@ -130,8 +130,8 @@ func (w *worker) turn(b *Batch) (next int64) {
 	return w.nextTurn(held)
 }
 
-// nextTurn moves the watermark to where this turn has come, and returns when the next
-// one is due. held is when the next position that is held back may be shown.
+// nextTurn moves the watermark as far as this turn has come, and returns when the next
+// turn is due. held is when the next position that is held back may be shown.
 func (w *worker) nextTurn(held int64) int64 {
 	next := held
 	if d := w.timers.first(); d != nil {

@@ -6,7 +6,7 @@ import "container/list"
 type device struct {
 	id    string
 	val   *value    // last position sent or to be sent; nil for none
-	shown lastShown // which one that is
+	shown lastShown // the record that held holds or, without one, val
 	bans  *bans     // what the last correction has banned; nil for nothing
 	clock clock
 	limit limit
@@ -81,7 +81,7 @@ func (p *topicShard) touch(n *membership) {
 	}
 }
 
-// link puts n at the end of the newest.
+// link puts n last, as the one that changed most recently.
 func (p *topicShard) link(n *membership) {
 	n.prev = p.last
 	if p.last != nil {
@@ -92,7 +92,7 @@ func (p *topicShard) link(n *membership) {
 	p.last = n
 }
 
-// linkOldest puts n at the end of the oldest.
+// linkOldest puts n first, as one that never changed.
 func (p *topicShard) linkOldest(n *membership) {
 	n.next = p.oldest
 	if p.oldest != nil {
@@ -120,7 +120,7 @@ func (p *topicShard) unlink(n *membership) {
 	n.prev, n.next = nil, nil
 }
 
-// join makes d a member of p, at the end of those that never changed.
+// join makes d a member of p.
 func (p *topicShard) join(d *device) {
 	n := &membership{dev: d, shard: p}
 	p.linkOldest(n)

@@ -31,8 +31,8 @@
 // a reader that brings few positions owns the turn instead, since a turn costs less
 // than waking a goroutine.
 //
-// What these functions call besides returns to them, and need not be read to follow
-// the way. takeIn (take_in.go) applies the order rule and encodes the position once;
+// The other functions that they call are not needed to follow the way.
+// takeIn (take_in.go) applies the order rule and encodes the position once;
 // fill (live/outbox.go) lists what to write. At the end of a seal and of a turn,
 // worker.splice hands the connections that were pushed to over to their writers
 // (runqueue.go). If subscribers have agreed on compression, seal calls compressed
@@ -75,8 +75,8 @@
 // is cut into slices of a fraction of a millisecond, one to a turn, so that no
 // topic waits long for another:
 //
-//   - a broadcast to more connections than a slice has (broadcast.go). If a command is
-//     about a subscription that has not had the broadcast yet, that one gets it first
+//   - a broadcast to more connections than a slice has (broadcast.go). A subscription
+//     that has not had the broadcast yet gets it before a command about it is carried out
 //   - a new map (snapshot_update.go)
 //   - a large snapshot, or a large part that a subscriber has missed (build.go). Only
 //     those who need it wait (waiter.go)
@@ -94,15 +94,15 @@
 //
 // A connection whose queue stays at its bound from one flush to the next loses the
 // live part of it. When its socket has drained, it gets what changed since, and all
-// of that before the next such recovery: it is late, never stale, and costs the
+// of that before another recovery begins: it is late, never stale, and costs the
 // others nothing. Joins and leaves are remembered up to a bound in bytes. A
-// connection that has lost more than those gets a subscribed frame and whole
-// snapshots again (renew.go).
+// connection that has lost more of them gets a subscribed frame and whole snapshots
+// again (renew.go).
 //
-// What is shown of a device is named by the device's own time, as its row in the
-// table is. A correction names rows. If what is shown is one of them, the device
-// goes back to its last good position. None of the named rows is shown until a
-// later correction leaves it out (bans.go).
+// The device's own time identifies the position that is shown, and its row in the
+// table. A correction names rows. If the position that is shown is one of them, the
+// device goes back to its last good position. None of the named rows is shown until a
+// later correction does not name it (bans.go).
 //
 // Watch, Unwatch and Swap read and change the map in force under one lock.
 //

@@ -86,7 +86,7 @@ func (w *worker) extendRun(d *device, r *codec.Position) {
 
 // RestoreClocks tells the shards which clocks fell back before this process began, and
 // returns when every shard knows. Call it before positions are delivered. It fails only
-// if ctx ends before. One goroutine at a time may call it.
+// if ctx ends first. One goroutine at a time may call it.
 func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
 	o := &op{kind: opClocks, clocks: make([][]Clock, len(c.workers))}
 	for _, x := range list {

@@ -7,10 +7,9 @@ import "sync/atomic"
 // connection is written to once per topic and window. A quiet topic is sent at once.
 //
 // Memory ordering: next only moves forward, by compare-and-swap, and it publishes
-// nothing but itself. A shard that joins either reads a moment in the future, which
-// nobody moves before it has come, or moves a moment in the past; only one shard
-// succeeds in that, and leads. sealed may run late or twice: it moves next only if
-// that is still at or before due.
+// nothing but itself. A shard that joins reads next. A moment in the future stays until
+// it has come. A moment in the past is moved: only one shard succeeds in that, and leads.
+// sealed may run late or twice: it moves next only if next is still at or before due.
 type flushSchedule struct{ next atomic.Int64 }
 
 // join returns the moment at which what becomes pending now is due. lead is true for

@@ -4,8 +4,8 @@ import "sync/atomic"
 
 // inbox holds a shard's commands. It is an intrusive lock-free list. A sender never
 // waits for the shard, and the shard never waits for a sender, so no deadlock is
-// possible. A command has one link per shard. The senders bound how many there are: a
-// connection has one command of its session and one recovery under way at most.
+// possible. A command has one link per shard. The senders bound the number of commands: a
+// connection has at most one of its session and one recovery under way.
 //
 // Memory ordering: the compare-and-swap in put publishes the command with everything
 // that was written to it before; the swap in all acquires it. The list is newest

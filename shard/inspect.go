@@ -10,8 +10,8 @@ import (
 // asks why it shows or does not. Times are in ms since the Unix epoch.
 type DeviceState struct {
 	Known  bool     // its shard has heard of it; the other fields but Events are zero otherwise
-	Events []string // that it takes part in by the map in force, in no particular order
-	Orphan bool     // it is in no event by what its shard has applied of the map
+	Events []string // events that it takes part in by the map in force, in no particular order
+	Orphan bool     // it is in no event of the map as far as its shard has applied it
 
 	Shown    bool   // it has a last position, and the next six fields hold it
 	Body     []byte // the position as spectators get it, or will with Held: a JSON object
@@ -24,7 +24,7 @@ type DeviceState struct {
 	Offset  int64 // the device's time minus the arrival, in ms, of a clock that fell back; 0 for any other
 	Held    bool  // a newer position waits until the limits allow it
 	Limited bool  // the device is beyond its limits now
-	Banned  int   // positions that were marked faulty after they were shown, and are still refused
+	Banned  int   // positions marked faulty by name that are refused, at most MaxFaulty
 }
 
 // ClockState says how the time of a device's last position was found.
@@ -44,8 +44,8 @@ var clockStates = [...]ClockState{
 }
 
 // Inspect returns the state of a device. The device's shard copies one position; the
-// others do nothing. It changes nothing and fails only if ctx ends before. Any goroutine
-// may call it; the caller bounds how often.
+// others do nothing. It changes nothing and fails only if ctx ends first. Any goroutine
+// may call it; the caller must bound how often.
 func (c *Core) Inspect(ctx context.Context, id string) (DeviceState, error) {
 	id = strings.Clone(id)
 	o := &op{kind: opInspect, inspected: id, state: new(DeviceState)}
@@ -89,13 +89,13 @@ func (w *worker) inspect(o *op) {
 // Audience is an event with spectators.
 type Audience struct {
 	Event      string `json:"event"`
-	Devices    int    `json:"devices"`    // that take part, by the map in force
+	Devices    int    `json:"devices"`    // devices that take part, by the map in force
 	Spectators int    `json:"spectators"` // subscriptions
 }
 
 // Audiences lists the events with spectators, those with most first, then by id. It
-// takes the lock of subscribes for a walk over all events, so the caller bounds how
-// often. Any goroutine may call it.
+// holds the lock that subscribing needs while it looks at all events, so the caller must
+// bound how often. Any goroutine may call it.
 func (c *Core) Audiences() []Audience {
 	list := c.watched()
 	slices.SortFunc(list, func(a, b Audience) int {

@@ -2,9 +2,9 @@ package shard
 
 import "time"
 
-// Intervals are the intervals that a subscriber can ask for: it gets at most one
-// update per device in that time, the newest, at moments that are the same for all
-// who ask for the same interval.
+// Intervals are the intervals that a subscriber can ask for. In that time it gets at
+// most one update per device, the newest. All who ask for the same interval get their
+// updates at the same moments.
 var Intervals = [...]time.Duration{
 	250 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2 * time.Second, 5 * time.Second,
@@ -70,8 +70,8 @@ func nextTick(now int64, class int) int64 {
 }
 
 // tick sends each subscriber of a class what changed between its last tick and the
-// last seal. Subscribers that have had the same get the same bytes, and few bodies are
-// encoded, since there are few seals in an interval. While another broadcast to the
+// last seal. Subscribers that were last sent the same state share their bytes. Few bodies
+// are encoded, since there are few seals in an interval. While another broadcast to the
 // class is under way, the tick waits. It returns the number of pushes made.
 func (w *worker) tick(p *topicShard, class int, at int64) (pushes int) {
 	k := p.classes[class]

@@ -9,8 +9,8 @@ func newLatch() latch { return make(latch) }
 
 func (l latch) open() { close(l) }
 
-// wait returns when the latch is open, or with the error of ctx when that ends
-// before. An open latch wins over a ctx that has ended.
+// wait returns when the latch is open, or with the error of ctx if that ends first. An
+// open latch wins over a ctx that has ended.
 func (l latch) wait(ctx context.Context) error {
 	select {
 	case <-l:

@@ -91,7 +91,7 @@ func (w *worker) nextLiveFrame(k *liveCompression, src []byte, most *int) bool {
 	return true
 }
 
-// hasRoom is fits for a piece of a chunk of so many bytes.
+// hasRoom is store.fits for a piece of n bytes of a plain chunk of the given length.
 func (k *liveCompression) hasRoom(n, of int) bool {
 	size := len(k.ch.body)
 	return k.fits(n, size+size/8+of/max(1, k.at)*size)

@@ -69,13 +69,13 @@ func (w *worker) date(d *device, r *codec.Position) (live int64, by dating) {
 	return r.TS, datedItself
 }
 
-// isCurrent reports whether the device's time agrees with the arrival, by either
-// clock.
+// isCurrent reports whether the device's time agrees with the arrival, by the server's
+// clock or by this machine's.
 func (w *worker) isCurrent(r *codec.Position) bool {
 	return min(distance(r.TS, r.Arrival), distance(r.TS, r.Arrival+w.difference)) <= w.core.tolerance
 }
 
-// show notes r as what the device's last value holds.
+// show notes that the device's last value holds r.
 func (w *worker) show(d *device, r *codec.Position, v decision) {
 	d.shown = lastShown{
 		mark: v.live, ts: r.TS, arrival: r.Arrival, seq: r.Seq, at: w.now, by: v.by, adjusted: v.adjusted, current: v.current,

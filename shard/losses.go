@@ -13,18 +13,17 @@ type loss struct {
 // connection alone.
 type Losses struct {
 	list []loss
-	op   *op // of the last recovery; the next one's, as there is one at a time
+	op   *op // of the last recovery, used again by the next: one at a time is under way
 }
 
-// Drop decides about a queued chunk of a lagged connection, of which everything after
-// offset from, where a frame ends, is still to be written. True: that may be dropped,
-// and Drop has noted it; the caller still releases the chunk. False: it must be sent (a
-// reply, the snapshot of a subscribe, or what a recovery brings), or there is nothing
-// after from.
+// Drop reports whether the rest of a queued chunk of a lagged connection may be dropped,
+// and if so notes what is lost. The rest is everything after offset from, where a frame
+// ends. The caller still releases the chunk. Drop returns false if there is no rest, or
+// if it must be sent: a reply, the snapshot of a subscribe, or what a recovery brings.
 //
 // What a recovery brings is sent whole even if the connection lags again. Otherwise a
-// connection that always lags again after the first part would never get the others. It
-// is bounded all the same, because the next Recover waits until it is written.
+// connection that always lags again after the first part would never get the others.
+// Memory stays bounded, because the next Recover waits until all of it is written.
 func (l *Losses) Drop(ch *Chunk, from int) bool {
 	if ch.kind != chunkLive || from == ch.Len() {
 		return false

@@ -64,7 +64,8 @@ func (w *worker) pendingIn(p *topicShard, e encoding) *pending {
 	return q
 }
 
-// notePending notes when a position came that is pending now; see newValue.
+// notePending notes when a position arrived and was delivered that is pending now; see
+// newValue.
 func (p *topicShard) notePending(arrival, delivered int64) {
 	if p.arrival == 0 || arrival < p.arrival {
 		p.arrival = arrival

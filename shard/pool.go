@@ -59,8 +59,8 @@ func (p *pool) get(size int) *Chunk { return p.getSized(size, maxSpareBytes, siz
 // at most four times the size.
 func (p *pool) getToKeep(size int) *Chunk { return p.getSized(size, 4*size, size/8) }
 
-// getSized returns a chunk whose body has the size and is no larger than most; one
-// that has to be made has some room beyond it.
+// getSized returns a chunk whose body has room for size bytes. A spare chunk is used if
+// it takes at most most bytes. New memory has room bytes more than size.
 func (p *pool) getSized(size, most, room int) *Chunk {
 	c := p.reuse(size, most)
 	if c == nil {

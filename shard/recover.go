@@ -39,8 +39,8 @@ func (w *worker) recover(o *op) {
 	}
 }
 
-// recoverSub sends s what changed after since, of which updates are not in its
-// own count.
+// recoverSub sends s what changed after since. updates is how many lost updates
+// s.conflated does not count yet.
 func (w *worker) recoverSub(s *sub, since, updates uint64) {
 	w.count[countRecoveries]++
 	conflated := s.conflated + updates

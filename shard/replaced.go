@@ -11,8 +11,8 @@ package shard
 // other: topicShard.replaced is the first of them, and the first whose value is in use
 // ends them.
 
-// releaseLater has turns release what the memberships of p keep, which a seal is about
-// to replace.
+// releaseLater has later turns release the old values of p's memberships, which a seal
+// is about to replace.
 func (w *worker) releaseLater(p *topicShard) {
 	if p.replaced != nil && !p.releasing {
 		p.releasing = true

@@ -27,7 +27,7 @@ const (
 	countKinds
 )
 
-// counts are the counts of one turn. They are no atomics: only the owner of the turn
+// counts are the counts of one turn. They are not atomic: only the owner of the turn
 // adds to them.
 type counts [countKinds]uint64
 
@@ -40,11 +40,11 @@ type stats struct {
 // Stats is what the core has counted since New, over all shards.
 type Stats struct {
 	Orphans    uint64 // records of devices in no event
-	Duplicates uint64 // records with the time of the one before
-	Late       uint64 // records older than one seen before
-	Future     uint64 // records whose device clock ran ahead, sent under their arrival time
+	Duplicates uint64 // records with the time of the position shown that add nothing
+	Late       uint64 // records older than the position shown, not sent
+	Future     uint64 // records whose device clock ran ahead, dated by their arrival
 	Faulty     uint64 // records marked faulty, not sent
-	Fallen     uint64 // records of a clock that fell back, sent under their arrival time
+	Fallen     uint64 // records of a clock that fell back, dated by their arrival or by the offset of the clock
 	Fell       uint64 // times that a clock was found to have fallen back
 	Added      uint64 // records with the time and place of the one before, and new attributes, which were added
 	Limited    uint64 // positions kept back because their device was beyond its limit
@@ -56,13 +56,13 @@ type Stats struct {
 	Recoveries uint64 // lagged snapshots sent
 	Built      uint64 // snapshot and interval bodies encoded
 	Deflated   uint64 // live chunks, snapshot and interval bodies compressed
-	DeflateIn  uint64 // bytes before that
-	DeflateOut uint64 // and after
+	DeflateIn  uint64 // bytes before compression
+	DeflateOut uint64 // bytes after compression
 	Corrected  uint64 // devices taken back because a position was marked faulty
 
 	Ages Ages // of positions at the seal
 
-	Devices       int64 // devices with a last value
+	Devices       int64 // devices that the shards know, nearly all of them with a last value
 	OrphanDevices int64 // those of them in no event
 	InboxBatches  int   // batches waiting in the inboxes
 	Held          int64 // bytes of chunks that connections hold, without the snapshots that are cached

@@ -6,8 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// inboxBatches is how many batches wait for a shard at most. A reader with one more
-// waits itself.
+// inboxBatches is how many batches can wait for a shard. A reader with one more blocks.
 const inboxBatches = 16
 
 // worker is one shard: it owns its devices and one topic shard of every topic. Only the

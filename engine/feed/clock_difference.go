@@ -56,10 +56,10 @@ func (d *clockDifference) effective() int64 {
 	return d.used
 }
 
-// askServer sets the difference from the server's TIME; it is used until the first
-// entries are read. After the server's clock was set back, its ids stay ahead of TIME
-// until the clock has caught up, so the later of TIME and the last id is used. If
-// TIME fails, the difference stays 0 until entries are read.
+// askServer sets the difference from the server's TIME, until the first entries are
+// read. After the server's clock was set back, its ids stay ahead of TIME until the
+// clock has caught up, so the later of TIME and the last id is used. If TIME fails, the
+// difference stays 0 until entries are read.
 func (d *clockDifference) askServer(ctx context.Context, c *redis.Client, stream string, last redis.ID) {
 	before := time.Now()
 	server, err := c.Time(ctx, stream)

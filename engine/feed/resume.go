@@ -58,7 +58,7 @@ func (r *reader) resume(ctx context.Context) error {
 	return nil
 }
 
-// skipLarge skips entries that are too large to be read. They are no positions.
+// skipLarge skips entries that are too large to be read. No position is that large.
 func (r *reader) skipLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
 	last, n, err := r.conn.SkipLarge(ctx, at)
 	if n > 0 {

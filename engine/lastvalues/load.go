@@ -40,7 +40,7 @@ type Options struct {
 type loader struct {
 	Options
 	devices []string
-	batches []*shard.Batch     // by shard; nil until a position is added
+	batches []*shard.Batch     // by shard; nil while empty
 	faulty  []shard.Correction // positions that the stream may bring again
 	found   int                // devices with a good position
 }

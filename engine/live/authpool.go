@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 )
 
-// How many questions about access are asked at once. They may wait for a platform,
-// which dispatchers must not. The checks of existing sessions have a pool of their own,
-// which no number of new requests can fill.
+// How many questions about access are asked at once. A question may have to wait for a
+// platform, and a dispatcher must not wait. The checks of existing sessions have a pool
+// of their own, which no number of new requests can fill.
 const (
 	maxRequestAuth = 128 // for requests
 	maxChecks      = 32  // for existing sessions
@@ -25,9 +25,10 @@ type answer struct {
 	err      error
 }
 
-// priorities is how many questions of one session are ranked: its second is asked after
-// the first of every other session, and so on. So a session with few topics waits for
-// few questions, however many topics others have.
+// priorities is how many questions of one session have a priority of their own. The
+// second question of a session is asked after the first of every other session, and so
+// on. So a session with few topics waits for few questions, however many topics others
+// have.
 const priorities = 8
 
 // authPool asks questions that may take a while: by priority, and within one priority

@@ -37,8 +37,8 @@ type Reauth struct {
 	Grace  time.Duration // how long a session may stay without a confirmation
 }
 
-// authState is the state on which a session's stay depends. What is not atomic belongs
-// to the dispatchers.
+// authState says how long a session may stay, and what is being asked about it. What is
+// not atomic belongs to the dispatchers.
 type authState struct {
 	expiry       *time.Timer // closes the session at its deadline; nil for none
 	confirmation confirmation

@@ -56,10 +56,10 @@ func (d *delays) wait(ctx context.Context, t time.Duration) bool {
 	return false
 }
 
-// refuse refuses a request by answer. If delayed, it waits for maxDelay before, unless
-// too many requests wait, and ends the connection with the answer. While the requests
-// that a client has sent ahead wait on that connection, nobody sees that the client is
-// gone, and each of them would be delayed.
+// refuse refuses a request by calling answer. If delayed, it first waits for maxDelay,
+// unless too many requests wait already, and closes the connection with the answer.
+// Otherwise each request that the client has pipelined on the connection would be
+// delayed as well, and nobody would notice that the client is gone.
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, delayed bool, answer func()) {
 	if delayed {
 		srv.delays.wait(r.Context(), maxDelay)

@@ -8,8 +8,8 @@ import (
 // dispatchers is how many goroutines carry out requests. They share one queue, and never
 // wait for the shards or for a decision about access: the session keeps what follows the
 // wait (afterCommand, authWait.then), and is queued again when the wait is over. If they
-// waited, only that many sessions could wait for a snapshot at a time, although all that
-// come back after a restart share one, and a slow platform could occupy them all.
+// waited, only this many sessions could wait for a snapshot at a time, and a slow platform
+// could block all dispatchers.
 const dispatchers = 2
 
 // Values of session.dispatching; see session.

@@ -33,10 +33,9 @@
 // connections share is counted by the core, once. Replies and waiting requests have a
 // budget in bytes per connection. While replies are not read, no request is carried out;
 // while requests wait, the socket is not read. So a client that floods fills its own TCP
-// window. A client that exceeds its request rate is refused once and then not read for a
-// second (throttle.go). A client that subscribes again and again has an allowance of
-// snapshot bytes (allowance.go): beyond it, its next subscribe waits, and so do the
-// requests after it.
+// window. A client that exceeds its request rate is refused once, and then its requests
+// wait for a second (throttle.go). Each connection has an allowance of snapshot bytes
+// (allowance.go): beyond it, the next subscribe waits, and so do the requests after it.
 //
 // session.task is the only place that decides what a session does next. Where the session
 // waits, task names what ends the wait.
@@ -52,9 +51,10 @@
 // Every session is checked once per interval, spread out, and at once when access has
 // changed (recheck.go). A check asks about the session, then about its subscriptions one
 // after the other. Each answer is applied when it comes (sessioncheck.go), whatever the
-// session itself waits for. From the start of a check until there is a yes, a grace runs,
-// which the clock ends (grace.go). Recheck counts the changes of access: an answer to a
-// question from before the last change is not used for a request.
+// session itself waits for. A grace period begins with a check and ends with a yes. If it
+// runs out first, the session or the subscription ends, even without an answer (grace.go).
+// Recheck counts the changes of access: an answer to a question from before the last
+// change is not used for a request.
 //
 // # Caveats
 //

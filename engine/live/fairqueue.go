@@ -15,8 +15,8 @@ const (
 // first come, first served. So nobody starves, and a connection of a small batch waits
 // for those of other small batches and as many of the bulk, never for all of the bulk.
 //
-// The second class shortens the median wait of a quiet event beside a busy one several
-// times (BenchmarkQuietBesideHot). It does nothing for the slowest hundredth.
+// The second class makes the median wait of a quiet event beside a busy one several times
+// shorter (BenchmarkQuietBesideHot). It does not change the 99th percentile.
 type fairQueue struct {
 	limit       int // connections in the largest small batch; 0: one class for all
 	small, bulk shard.ConnList

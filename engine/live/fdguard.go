@@ -4,9 +4,9 @@ import "sync/atomic"
 
 // fdGuard lets a session's writer use the descriptor of its socket without the locks of
 // package net, although any goroutine may close the socket. Without it, a descriptor
-// that is closed during a write could already belong to another connection. If the
-// writer is using the descriptor, it closes the socket in place of the goroutine that
-// wants it closed.
+// that is closed during a write could already belong to another connection. If another
+// goroutine wants to close the socket while the writer uses the descriptor, the writer
+// closes it afterwards.
 //
 // Memory ordering: both sides change state by one atomic operation, so one of the two
 // comes first. If enter does, shut sees fdBusy and does not close; if shut does, enter

@@ -45,8 +45,8 @@ type frameValidator struct {
 	marked  int    // how many there are
 }
 
-// marks has room for every message in the read buffer, and the one before it. If it had
-// not, this would not compile.
+// marks has room for every message in the read buffer, and the one before it. Otherwise
+// this does not compile.
 const _ = uint(64 - readBuffer/minFrame - 1)
 
 // minFrame is the length of an empty frame of a client, in bytes.

@@ -30,7 +30,8 @@ func (c *confirmation) startGrace(now time.Time, r *Reauth) {
 }
 
 // unclear notes an answer that is neither yes nor no. over says that the grace has
-// ended: after an answer it does not last for an interval.
+// ended. The interval that startGrace grants at least is for the answer, so it no longer
+// counts.
 func (c *confirmation) unclear(now time.Time, r *Reauth) (over bool) {
 	c.deadline = c.at.Add(r.Grace)
 	return c.over(now)

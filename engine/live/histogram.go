@@ -16,8 +16,8 @@ var bounds = [...]time.Duration{
 }
 
 // histogram is a Prometheus histogram, with one observation per connection and chunk
-// that was written. Writers add whole batches. There is no lock: readers need each value
-// to be right, but not all of them to be of the same moment.
+// that was written. Writers add whole batches. There is no lock: each value is right by
+// itself, and readers need no consistent set of them.
 type histogram struct {
 	counts [len(bounds) + 1]atomic.Uint64
 	sum    atomic.Int64 // ns

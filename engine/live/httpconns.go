@@ -19,10 +19,10 @@ type httpConns struct {
 	silent map[net.Conn]silence // those that have not sent a request
 }
 
-// silence is the time in which a connection has not sent a request.
+// silence is the time before the first request of a connection.
 type silence struct {
 	since time.Time
-	ended time.Time // when the server had read something; zero before
+	ended time.Time // when the server first read something; zero before
 }
 
 // connKey is the context key of a request's connection.

@@ -19,8 +19,8 @@ type Limits struct {
 	UpgradeRatePerAddress AddressLimit // handshakes per second
 	Pending               int          // connections that have not upgraded, of all addresses
 	PendingPerAddress     AddressLimit // connections that have not upgraded
-	Requests              AddressLimit // requests per second that are no handshakes; see LimitRequests
-	AllRequests           float64      // the same of all addresses, beyond a small share of each
+	Requests              AddressLimit // requests per second that are not handshakes; see LimitRequests
+	AllRequests           float64      // the same of all addresses together, not counting a small share of each
 	Failures              AddressLimit // bad credentials per second; see failures.go
 	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.enforceMemory
 
@@ -104,7 +104,7 @@ type limiter struct {
 
 	mu       sync.Mutex
 	upgrades bucket // of all addresses
-	requests bucket // the same, for what is no handshake
+	requests bucket // of all addresses, for requests that are not handshakes
 	by       map[addrKey]*addrState
 	swept    time.Time // when forgetIdle last looked
 }
@@ -191,8 +191,8 @@ func (srv *Server) addrOf(r *http.Request) addrKey {
 }
 
 // NoteProxy logs, once per interval, if a proxy hides the client of a request, so that
-// the limits of an address cannot work. It is for requests that are served: anybody can
-// send others. Any goroutine may call it.
+// the limits of an address cannot work. Call it only for requests that are served:
+// strangers could fill the log with others. Any goroutine may call it.
 func (srv *Server) NoteProxy(r *http.Request) {
 	at, known := clientAddr(r, srv.opts.Limits.TrustedProxies)
 	if !known {

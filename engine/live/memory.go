@@ -42,9 +42,9 @@ type holding struct {
 
 // enforceOnce measures the memory, and closes connections if too much is held. The first
 // time it assumes that a closed connection frees all that it holds. But shared memory is
-// freed only by the last connection that holds it. So if those that were closed are gone
-// and that was not enough (again), it assumes that each frees only its part of what is
-// shared. It returns whether that may be needed next.
+// freed only by the last connection that holds it. If that was not enough, the next call
+// (again) assumes that each connection frees only its part of what is shared. The result
+// is again for the next call.
 func (srv *Server) enforceOnce(limit int64, again bool) bool {
 	total, shared := srv.held()
 	srv.queued.Store(total)

@@ -17,8 +17,8 @@ type output struct {
 	attempt   func(fd uintptr) (done bool)
 }
 
-// joinMost is up to how many bytes pieces are copied together. That costs less than to
-// tell the kernel about each.
+// joinMost is the most bytes, in total, for which pieces are copied together. Up to that,
+// a copy costs less than passing each piece to the kernel.
 const joinMost = 4 << 10
 
 func newOutput(joined []byte) *output {
@@ -54,7 +54,7 @@ func (o *output) load(pieces []piece) {
 	}
 }
 
-// join makes one run of bytes of several.
+// join copies all runs of the vector into one.
 func (o *output) join() {
 	n := 0
 	for _, b := range o.vector {

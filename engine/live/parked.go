@@ -52,7 +52,7 @@ func (srv *Server) writeParked(s *session, p shard.Parked) {
 // tooOld reports whether the next chunk has waited for the socket for longer than
 // RingMaxAge, so that newer positions are worth more. The window in force is added, so
 // that nobody loses positions because the window became longer. A snapshot is never too
-// old: also a client that reads it slowly must get to its end.
+// old: a client that reads it slowly must still get all of it.
 func (s *session) tooOld() bool {
 	limit := s.srv.opts.RingMaxAge
 	if limit <= 0 {
@@ -62,9 +62,9 @@ func (s *session) tooOld() bool {
 	return sealed != 0 && s.srv.core.Now()-sealed > int64(limit+s.srv.core.Window())
 }
 
-// nextSealed is when the next chunk was sealed, in ns of the core's clock; 0 if it is no
-// live chunk. A chunk that is partly written does not count unless it is live: only the
-// rest of its current frame would be kept.
+// nextSealed is when the next chunk was sealed, in ns of the core's clock; 0 if it is not
+// a live chunk. A live chunk that is partly written counts, because all but the rest of
+// its current frame can be dropped. Other chunks that are partly written are skipped.
 func (s *session) nextSealed() int64 {
 	for i := range s.inFlight {
 		if p := &s.inFlight[i]; !p.direct && (p.off == 0 || p.ch.Live()) {

@@ -20,8 +20,8 @@ func (srv *Server) recheckLoop(ctx context.Context) {
 	interval := max(srv.opts.Reauth.Every/recheckSlots, time.Millisecond)
 	begun, slot, late := time.Now(), 0, 0
 	every(ctx, interval, func() {
-		// A ticker drops ticks that a slow receiver misses. Their slots are caught up
-		// on, but at most one round of them.
+		// A ticker drops ticks that a slow receiver misses. Their slots are made up for,
+		// up to one whole round.
 		due := int(time.Since(begun) / interval)
 		for slot = max(slot, due-recheckSlots); slot < due; slot++ {
 			late += srv.recheckSlot(uint64(slot % recheckSlots))

@@ -10,9 +10,8 @@ import (
 const requestBurstSeconds = 1
 
 // Each address has a share of its own, in requests per second and at once: a page
-// is some fifteen files. Requests beyond the share count for Limits.AllRequests.
-// So no number of addresses takes the machine, and a flood from some leaves the
-// others what they need.
+// is some fifteen files. Only requests beyond the share count for Limits.AllRequests.
+// So a flood from some addresses leaves the others enough to load a page.
 const (
 	requestShare      = 10
 	requestShareBurst = 50

@@ -38,7 +38,8 @@ type Access interface {
 	AllPublic() bool
 }
 
-// Options are what a Server needs. All times and limits must be positive.
+// Options are what a Server needs. Times and limits must be positive, unless 0 has a
+// meaning of its own.
 type Options struct {
 	Core       *shard.Core
 	Writers    int // as in the core's Config
@@ -52,9 +53,9 @@ type Options struct {
 	MaxSubscriptions int           // per connection
 	MaxMessageBytes  int           // longest message of a client
 	RequestRate      float64       // requests per second and connection
-	RequestBurst     float64       // how many may come at once
+	RequestBurst     float64       // requests that may come at once
 	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes bring; 0: no limit
-	SnapshotBurst    float64       // how many of these bytes may come at once, beyond one snapshot
+	SnapshotBurst    float64       // bytes of snapshots that may come at once, beyond one snapshot
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // a connection ends if its socket takes no byte for so long
 	RingMaxAge       time.Duration // how long beyond the window a chunk may wait for a full socket before the queue is dropped; 0: no limit

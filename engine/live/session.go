@@ -14,8 +14,8 @@ import (
 //
 // # Owners and states
 //
-// Each state has one word and one owner. Which goroutine takes from the queue is the
-// connection's own state: see shard.Conn.
+// Each state has one word and one owner. shard.Conn has the state that says which
+// goroutine may take from the queue.
 //
 //	socket.state (reading)       the reader, package gws on its goroutine, or cut
 //	    socketOpen -> socketClosing -> socketClosed   socket.Close: we end the connection

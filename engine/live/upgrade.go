@@ -75,10 +75,10 @@ func (a agreement) request(r *http.Request) *http.Request {
 // for another version of WebSocket, 429 beyond a limit, 503 while draining.
 //
 // A request that does not ask for an upgrade is a probe. It is refused as a handshake
-// would be, and with 400 if a handshake would be let in. Browsers do not show pages the
-// answer to a handshake, so pages find it out by a probe. The limits count a probe as a
-// handshake, since it is as much work. Its refusals are not counted in metrics: no client
-// was refused.
+// would be, and with 400 if a handshake would be let in. Browsers do not show a page why
+// a handshake failed, so pages send a probe to find out. The limits count a probe as a
+// handshake, since it is as much work. In the metrics only the 400 counts as a refusal:
+// the others would count a client twice.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reject, probe := srv.reject, isProbe(r)
 	if probe {

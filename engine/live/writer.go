@@ -108,7 +108,7 @@ func (w *writer) write(s *session) (int, error) {
 
 // prefetchAhead is how many connections are fetched from memory before the first
 // of them has its turn. What a turn needs has left the processor's caches since
-// the last one. Fetched one by one, the writer would wait for memory each time.
+// the last one. Without prefetching, the writer would wait for memory in every turn.
 const prefetchAhead = 8
 
 // nextGroup puts the connections that have the next turns into w.group, and fetches
@@ -143,8 +143,8 @@ func (w *writer) nextGroup(ctx context.Context) (n int) {
 	return n
 }
 
-// gather waits until every shard has come to the newest flush time, for a moment
-// at most.
+// gather waits until every shard has come to the newest flush time, for gatherTime at
+// most.
 func (w *writer) gather(ctx context.Context) {
 	flush := w.queue.NewestFlush()
 	if flush <= w.gathered {

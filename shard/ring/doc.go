@@ -27,14 +27,14 @@
 //     t+1, then stores the pointer. Between the two the slot is nil, and the
 //     consumer takes nil for "nothing yet". So a ring may look empty while a push
 //     is half done. The producer wakes the consumer only after its store, and the
-//     consumer finds the pointer then. After a wake-up before the store, there might
-//     be no other, and the pointer would stay in the ring.
+//     consumer finds the pointer then. A wake-up before the store could be the last one,
+//     and the pointer would stay in the ring.
 //  2. The consumer stores nil before it advances segment.head, which it does
 //     when it finds the segment empty or has taken half of it. A producer
 //     reserves slot t only when it has seen head > t-len. So the nil that freed
 //     the slot happens before the producer's store. In the other order the late nil
-//     would erase a new pointer (TestModelFindsAPlantedBug plays this). If head is
-//     behind, the ring grows too early, but no pointer is lost.
+//     would erase a new pointer (TestModelFindsAPlantedBug plays this). While head lags,
+//     the ring may grow too early, but no pointer is lost.
 //  3. A full segment is closed by setting the top bit of its tail. No
 //     compare-and-swap moves a closed tail, so it says how many slots were
 //     reserved, and the consumer leaves the segment after it has taken that many:
@@ -51,9 +51,9 @@
 // # Caveats
 //
 // The consumer's methods (Take, Empty, PrefetchTake, ShrinkIfQuiet, Shrink, Slots)
-// must not run at the same time as each other; when the consumer changes, the old
-// one happens before the new one. The calls of step.Point stand before each access
-// that others can see; they are empty except in the build that plays every
-// interleaving (tag ringmodel). With the tag plainring a queue under a mutex takes
-// the place of the ring, to show what the ring is worth in the whole core.
+// must not run at the same time as each other. When another goroutine becomes the
+// consumer, the calls of the old one must happen before its own. step.Point is called
+// before each access that others can see. It is empty except in the build that plays
+// every interleaving (tag ringmodel). With the tag plainring, a queue under a mutex
+// replaces the ring, so that benchmarks of the whole core can compare the two.
 package ring

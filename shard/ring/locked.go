@@ -2,8 +2,8 @@ package ring
 
 import "sync"
 
-// locked is a queue in a slice under a mutex. The benchmarks compare Ring with it, and
-// under the tag plainring it takes the place of Ring.
+// locked is a queue in a slice under a mutex. The benchmarks compare Ring with it. Under
+// the tag plainring it replaces Ring.
 type locked[T any] struct {
 	mu   sync.Mutex
 	list []*T

@@ -2,8 +2,8 @@
 
 package ring
 
-// Ring is the locked queue in the place of the lock-free one, to show what the ring is
-// worth in the whole core:
+// Ring is the locked queue in place of the lock-free one, to compare the two in the
+// whole core:
 //
 //	go test -tags plainring -run - -bench 'ManyTopics|Shards|BenchmarkPush' ./shard
 type Ring[T any] struct{ locked[T] }

@@ -4,9 +4,9 @@ package step
 
 import "testing"
 
-// Preemptions is the bound that most models are played with: how often a
-// schedule takes a thread off although it could go on. Most faults of lock-free
-// code need one or two.
+// Preemptions is the bound that most models are played with: how often a schedule may
+// switch away from a thread that could go on. Most faults of lock-free code need one or
+// two switches.
 const Preemptions = 2
 
 // maxSteps ends a schedule in which the threads keep each other busy for ever.
@@ -34,7 +34,7 @@ func Explore(t *testing.T, preemptions int, fresh func() (threads []Thread, chec
 	}
 }
 
-// choice is one step of a schedule: which threads could go, and which did.
+// choice is one step of a schedule: which threads could take it, and which one did.
 type choice struct {
 	able  []int
 	taken int // index into able

@@ -12,7 +12,7 @@ type player struct {
 
 type thread struct {
 	grant   chan struct{} // the player says: take a step
-	stopped chan state    // the thread says: taken, and how it stands
+	stopped chan state    // the thread says: step taken, and its state now
 	state   state
 	begun   int // player.moves at the end of the last wait
 	own     int // the thread's own moves since then
