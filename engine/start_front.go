@@ -52,7 +52,7 @@ func (e *Engine) frontOptions() front.Options {
 			CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile, MinVersion: version,
 			StrictTransport: time.Duration(c.TLSHSTSSeconds) * time.Second,
 		},
-		HeaderTimeout: ms(c.HTTPHeaderTimeoutMS), MaxHeaderBytes: c.HTTPMaxHeaderBytes, Logger: e.log,
+		HeaderTimeout: ms(c.HTTPHeaderTimeoutMS), MaxHeaderBytes: c.HTTPMaxHeaderBytes, Metrics: e.set, Logger: e.log,
 	}
 }
 

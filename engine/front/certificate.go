@@ -29,6 +29,9 @@ func (s *Server) listenTLS(l net.Listener) (net.Listener, error) {
 		return nil, err
 	}
 	s.certificate = c
+	if s.opts.Metrics != nil {
+		s.opts.Metrics.NewGauge("processor_live_certificate_expiry_timestamp_seconds", c.expiry)
+	}
 	return tls.NewListener(live.MeasureReads(l), &tls.Config{
 		GetCertificate: c.get, MinVersion: o.MinVersion, NextProtos: []string{"http/1.1"},
 	}), nil
@@ -97,6 +100,13 @@ func (s *Server) ReloadCertificate() error {
 		return err
 	}
 	return c.read(version)
+}
+
+// expiry returns when the current certificate expires, in Unix time. Like a handshake,
+// it looks for a new one first.
+func (c *certificate) expiry() float64 {
+	pair, _ := c.get(nil) // never an error
+	return float64(pair.Leaf.NotAfter.Unix())
 }
 
 func (c *certificate) stat() (v [2]fileVersion, err error) {

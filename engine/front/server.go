@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
+
 	"pitwall/engine/internal/origin"
 	"pitwall/engine/live"
 	"pitwall/engine/viewer"
@@ -34,7 +36,8 @@ type Options struct {
 	HeaderTimeout  time.Duration // for the TLS handshake, the PROXY header and the header of a request, each
 	MaxHeaderBytes int
 
-	Logger *slog.Logger
+	Metrics *metrics.Set // gets the expiry of the certificate; nil for none
+	Logger  *slog.Logger
 }
 
 // TLSOptions are the options of TLS.

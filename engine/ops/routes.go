@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -9,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/engine/internal/plain"
 )
@@ -58,17 +55,6 @@ func (s *Server) hasToken(r *http.Request) bool {
 
 func index(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("/metrics\n/healthz\n/readyz\n/status\n/debug/pprof/\n"))
-}
-
-// metrics collects everything before it writes, so that a slow scraper holds no lock.
-func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
-	var b bytes.Buffer
-	s.o.Set.WritePrometheus(&b)
-	if s.o.Extra != nil {
-		s.o.Extra(&b)
-	}
-	metrics.WriteProcessMetrics(&b)
-	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
 }
 
 // alive answers that the process runs. It checks no dependency, because a restart

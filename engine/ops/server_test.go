@@ -92,7 +92,8 @@ func TestMetrics(t *testing.T) {
 	set.NewCounter(`processor_live_decode_errors_total{reason="json"}`).Add(3)
 	other := metrics.NewSet()
 	other.NewCounter("of_another_engine_total").Inc()
-	s := start(t, Options{Set: set, Extra: func(w io.Writer) {
+	parts := func() []health.Status { return []health.Status{{Part: "redis", State: health.Degraded}} }
+	s := start(t, Options{Set: set, Parts: parts, Extra: func(w io.Writer) {
 		fmt.Fprintln(w, "processor_live_records_total 42")
 	}})
 	status, contentType, body := get(t, s, "/metrics", "")
@@ -101,6 +102,9 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, line := range []string{
 		`processor_live_decode_errors_total{reason="json"} 3`, "processor_live_records_total 42", "process_resident_memory_bytes ", "go_goroutines ",
+		"process_open_fds ", "process_max_fds ", "processor_ready 1", `processor_build_info{version="`,
+		`processor_part_state{part="redis",state="ok"} 0`, `processor_part_state{part="redis",state="degraded"} 1`, `processor_part_state{part="redis",state="failed"} 0`,
+		"# HELP processor_live_records_total Records read.", "# TYPE processor_live_records_total counter",
 	} {
 		if !strings.Contains("\n"+body, "\n"+line) {
 			t.Errorf("no line %q in\n%s", line, body)
@@ -110,6 +114,9 @@ func TestMetrics(t *testing.T) {
 		t.Error("metrics of another set are shown")
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(body, "\n"), "\n") {
+		if strings.HasPrefix(line, "# HELP ") || strings.HasPrefix(line, "# TYPE ") {
+			continue
+		}
 		if name, value, ok := strings.Cut(line, " "); !ok || name == "" || value == "" {
 			t.Errorf("line %d is not a metric: %q", i+1, line)
 		}

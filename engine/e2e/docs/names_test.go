@@ -42,8 +42,8 @@ func TestSettingsExist(t *testing.T) {
 }
 
 var (
-	metricName  = regexp.MustCompile(`processor_(?:live|archive)_[a-z_]*[a-z]`)
-	metricLine  = regexp.MustCompile(`(?m)^(processor_\w+?)(?:_bucket|_sum|_count)?(?:\{([^}]*)\})? `)
+	metricName  = regexp.MustCompile(`\b(?:processor|process|go)_[a-z_]*[a-z]`)
+	metricLine  = regexp.MustCompile(`(?m)^([a-z]\w+?)(?:_bucket|_sum|_count)?(?:\{([^}]*)\})? `)
 	labelOfCode = regexp.MustCompile(`^(?:reason|code)="([^"]+)"`)
 )
 

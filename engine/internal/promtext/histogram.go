@@ -1,4 +1,5 @@
-// Package promtext writes histograms in Prometheus' text format. The shards and
+// Package promtext writes histograms in Prometheus' text format, and adds to a text what
+// each metric is (HELP and TYPE). The metrics library does not write help. The shards and
 // writers count with plain atomics on the fan-out path, because they are cheaper than
 // the histograms of the metrics library.
 //

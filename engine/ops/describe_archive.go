@@ -1,0 +1,31 @@
+package ops
+
+var archiveSections = []section{
+	{"Archive", []described{
+		{"processor_archive_rows_total", "", counter, "Rows written to the table."},
+		{"processor_archive_duplicates_total", "", counter, "Records that were already in the table."},
+		{"processor_archive_extras_total", "", counter, "Records that only added attributes to a row."},
+		{"processor_archive_conflicts_total", "", counter, "Records with the time of a row but another place."},
+		{"processor_archive_expired_total", "", counter, "Positions left out because they are older than ARCHIVE_RETENTION_MONTHS."},
+		{"processor_archive_fields_left_out_total", "field,reason", counter, "Optional values that were wrong and were left out of the table; their positions were kept."},
+		{"processor_archive_lag_ms", "stream", gauge, "Age of the oldest entry that is not archived yet, in milliseconds."},
+		{"processor_archive_insert_duration_seconds", "", histogram, "Duration of inserts."},
+		{"processor_archive_batch_rows", "", histogram, "Records per insert."},
+		{"processor_archive_failures_total", "", counter, "Inserts that failed."},
+		{"processor_archive_read_errors_total", "", counter, "Reads of a stream that failed."},
+		{"processor_archive_claimed_total", "", counter, "Entries claimed from other processes."},
+		{"processor_archive_groups_lost_total", "", counter, "Consumer groups that were missing and were created again."},
+		{"processor_archive_held_entries", "stream", gauge, "Entries that wait in Redis for the database or the dead letters."},
+		{"processor_archive_held_bytes", "stream", gauge, "Bytes of the entries that wait in Redis for the database or the dead letters."},
+		{"processor_archive_dead_total", "", counter, "Dead letters written, repeats included."},
+		{"processor_archive_dead_letters", "stream", gauge, "Dead letters in Redis now."},
+		{"processor_archive_dead_bytes", "stream", gauge, "Memory of the dead letters in Redis."},
+		{"processor_archive_refused_total", "", counter, "Records that the database refused."},
+		{"processor_archive_lost_total", "", counter, "Records trimmed from a stream before they were archived."},
+		{"processor_archive_partitions_made_total", "", counter, "Months created."},
+		{"processor_archive_partitions_detached_total", "", counter, "Months detached."},
+		{"processor_archive_partition_failures_total", "", counter, "Failed attempts to create or detach months."},
+		{"processor_archive_correction_lookups_total", "", counter, "Lookups of positions marked faulty; PostgreSQL only."},
+		{"processor_archive_correction_failures_total", "", counter, "Lookups of positions marked faulty that failed; PostgreSQL only."},
+	}},
+}

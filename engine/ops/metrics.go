@@ -1,0 +1,61 @@
+package ops
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/promtext"
+)
+
+// metrics collects everything before it writes, so that a slow scraper holds no lock.
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	writeBuild(&b)
+	s.writeReadiness(&b)
+	s.o.Set.WritePrometheus(&b)
+	if s.o.Extra != nil {
+		s.o.Extra(&b)
+	}
+	metrics.WriteProcessMetrics(&b)
+	metrics.WriteFDMetrics(&b)
+	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", promtext.Describe(b.Bytes(), families))
+}
+
+// writeBuild writes what the program was built from.
+func writeBuild(w io.Writer) {
+	version, revision := "(devel)", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	fmt.Fprintf(w, "processor_build_info{version=%q,revision=%q,go=%q} 1\n", version, revision, runtime.Version())
+}
+
+// writeReadiness writes the answer of /readyz and the state of each part.
+func (s *Server) writeReadiness(w io.Writer) {
+	ready, _ := s.o.Ready()
+	fmt.Fprintf(w, "processor_ready %d\n", number(ready))
+	for _, p := range s.o.Parts() {
+		for _, state := range []health.State{health.OK, health.Degraded, health.Failed} {
+			fmt.Fprintf(w, "processor_part_state{part=%q,state=%q} %d\n", p.Part, state, number(p.State == state))
+		}
+	}
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
