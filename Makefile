@@ -56,5 +56,5 @@ crash: deps ## kills the archive KILLS times (20) under load, also on a Cluster,
 soak: ## the core under random schedules, with shards that the test turns and with running ones, each for SOAKTIME (10m), with the race detector
 	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks' -v ./shard
 
-deps: ## installs redis-server, PostgreSQL, PgBouncer, Chromium and gcc where missing
+deps: ## installs redis-server, PostgreSQL, PgBouncer, Prometheus, Chromium and gcc where missing
 	@.ci/deps

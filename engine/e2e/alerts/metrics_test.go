@@ -13,7 +13,16 @@ import (
 // accepted are the complaints of promtool about names that scripts rely on, and about
 // names that the metrics library gives.
 var accepted = []string{
-	"go_cgo_calls_count counter metrics should have \"_total\" suffix",
+	`go_cgo_calls_count counter metrics should have "_total" suffix`,
+	`go_cgo_calls_count non-histogram and non-summary metrics should not have "_count" suffix`,
+	`go_cpu_count non-histogram and non-summary metrics should not have "_count" suffix`,
+	`go_gc_forced_count counter metrics should have "_total" suffix`,
+	`go_gc_forced_count non-histogram and non-summary metrics should not have "_count" suffix`,
+	"processor_archive_lag_ms metric names should not contain abbreviated units",
+	"processor_live_device_event_refresh_latency_ms metric names should not contain abbreviated units",
+	"processor_live_flush_window_ms metric names should not contain abbreviated units",
+	"processor_live_stream_clock_difference_ms metric names should not contain abbreviated units",
+	"processor_live_stream_lag_ms metric names should not contain abbreviated units",
 }
 
 // scrape returns /metrics of a running engine that has all parts: PostgreSQL, TLS, live
