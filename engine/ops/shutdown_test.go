@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/health"
 )
 
 func TestShutdownBeforeServe(t *testing.T) {
@@ -60,6 +62,7 @@ func TestShutdownIsBounded(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	s, wg := serve(t, Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler),
 		Ready: func() (bool, string) { return true, "" },
+		Parts: func() []health.Status { return nil },
 		Extra: func(io.Writer) { close(entered); <-release }})
 	wg.Go(func() {
 		if res, err := http.Get("http://" + s.Addr() + "/metrics"); err == nil {
