@@ -44,7 +44,8 @@ func TestSettingsExist(t *testing.T) {
 
 var (
 	metricName  = regexp.MustCompile(`\b(?:processor|process|go)_[a-z_]*[a-z]`)
-	metricLine  = regexp.MustCompile(`(?m)^([a-z]\w+?)(?:_bucket|_sum|_count)?(?:\{([^}]*)\})? `)
+	metricType  = regexp.MustCompile(`(?m)^# TYPE (\S+) `)
+	metricLine  = regexp.MustCompile(`(?m)^(processor_\w+)\{([^}]*)\} `)
 	labelOfCode = regexp.MustCompile(`^(?:reason|code)="([^"]+)"`)
 )
 
@@ -70,8 +71,10 @@ func TestMetricsExist(t *testing.T) {
 		}
 	}
 	served := map[string]bool{}
-	for _, m := range metricLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range metricType.FindAllStringSubmatch(text, -1) {
 		served[m[1]] = true
+	}
+	for _, m := range metricLine.FindAllStringSubmatch(text, -1) {
 		page, hasCodes := codeMetrics[m[1]]
 		if code := labelOfCode.FindStringSubmatch(m[2]); hasCodes && code != nil && !regexp.MustCompile(`\b`+code[1]+`\b`).MatchString(byPath[page]) {
 			t.Errorf("%s does not explain %s of %s", page, code[1], m[1])
