@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 	r := newRig(t)
 	faults := r.faults()
 	r.awaitReady()
-	r.publish()
+	r.publish(r.main, devices)
 	p := startPrometheus(t, accelerated(read(t, deploy+"/alerts.yml")), r.targets())
 	r.p = p
 	testenv.Eventually(t, e2etest.Patience, "all processes to be scraped", func() bool { return len(p.query("processor_ready == 1")) == len(r.processes) })
@@ -95,7 +95,26 @@ func TestFaults(t *testing.T) {
 // without a fault.
 func (r *rig) faults() []fault {
 	r.start("healthy", r.main)
-	return slices.Concat(r.serverFaults(), r.recordFaults(), r.clientFaults(), r.processFaults())
+	all := slices.Concat(r.serverFaults(), r.recordFaults(), r.clientFaults(), r.processFaults())
+	if long() {
+		all = append(all, r.clockFault())
+	}
+	return all
+}
+
+// long reports whether the test may take several minutes.
+func long() bool { return os.Getenv("PITWALL_LONG") != "" }
+
+// clockFault is a server whose clock is ahead. The difference is the least of a minute,
+// so its end is seen a minute later.
+func (r *rig) clockFault() fault {
+	redis, ahead := clockedRedis(r.t)
+	r.start("clock", redis)
+	r.publish(redis, 1)
+	return fault{
+		process: "clock", alerts: []string{"PitwallClockDifference"},
+		begin: func() { ahead(4) }, end: func() { ahead(0) },
+	}
 }
 
 // serverFaults are those of Redis and PostgreSQL.
@@ -110,7 +129,7 @@ func (r *rig) serverFaults() []fault {
 		process: "postgres", alerts: []string{"PitwallPostgresAway", "PitwallNotReady", "PitwallMapStale"}, also: []string{"PitwallArchiveLag"},
 		begin: proxy.Stall, end: proxy.Resume,
 	}
-	if os.Getenv("PITWALL_LONG") != "" { // the lag has to reach a minute
+	if long() { // the lag has to reach a minute
 		database.alerts, database.also = append(database.alerts, "PitwallArchiveLag"), nil
 		database.begin = func() {
 			proxy.Stall()

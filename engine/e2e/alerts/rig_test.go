@@ -113,12 +113,12 @@ func (r *rig) targets() map[string]string {
 	return all
 }
 
-// publish adds a large position of each device every 100 ms, until the test ends.
-func (r *rig) publish() {
+// publish adds a large position of each of n devices every 100 ms, until the test ends.
+func (r *rig) publish(to *testenv.RedisServer, n int) {
 	const script = `for i = 0, tonumber(ARGV[2]) - 1 do
 		redis.call('XADD', KEYS[1], 'MAXLEN', '~', '20000', '*', 'device_id', string.format('d-%04d', i), 'lat', '47', 'lon', '8', 'note', ARGV[1])
 	end`
-	conn, err := testenv.DialRedis(r.main.Addr())
+	conn, err := testenv.DialRedis(to.Addr())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func (r *rig) publish() {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if _, err := conn.Do("EVAL", script, "1", e2etest.Stream, note, fmt.Sprint(devices)); err != nil {
+				if _, err := conn.Do("EVAL", script, "1", e2etest.Stream, note, fmt.Sprint(n)); err != nil {
 					r.t.Errorf("publish: %v", err)
 					return
 				}

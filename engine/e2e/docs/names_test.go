@@ -91,14 +91,14 @@ func TestMetricsExist(t *testing.T) {
 	for name, path := range named {
 		// What the runtime and the kernel give depends on the machine.
 		ours := strings.HasPrefix(name, "processor_")
-		if ours && !served[name] && !elsewhere[name] {
+		if ours && !served[name] && !notServed[name] {
 			t.Errorf("%s names the metric %s, which does not exist", path, name)
 		}
 	}
 }
 
-// elsewhere are metrics that a process on the embedded database and without TLS lacks.
-var elsewhere = map[string]bool{
+// notServed are metrics that a process on the embedded database and without TLS lacks.
+var notServed = map[string]bool{
 	"processor_live_certificate_expiry_timestamp_seconds": true,
 	"processor_archive_correction_lookups_total":          true,
 	"processor_archive_correction_failures_total":         true,
