@@ -52,9 +52,13 @@ func TestExceeded(t *testing.T) {
 		{"too little to judge", Phase{Weighed: &Weighed{1, 3}}, ""},
 		{"nothing measured", Phase{}, ""},
 	} {
-		got := strings.Join((&Attacks{Phases: []Phase{c.phase}}).Exceeded(), "; ")
+		got := strings.Join((&Attacks{Phases: []Phase{c.phase}}).Exceeded(true), "; ")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q in it", c.name, got, c.want)
 		}
+	}
+	late := &Attacks{Phases: []Phase{{Withdrawn: &Withdrawn{3.5, 3}, Weighed: &Weighed{20, 30}}}}
+	if got := strings.Join(late.Exceeded(false), "; "); strings.Contains(got, "watched on") || !strings.Contains(got, "1.50 times") {
+		t.Errorf("of a run that is not valid: %q, want the memory alone", got)
 	}
 }

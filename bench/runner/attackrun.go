@@ -218,7 +218,6 @@ func (a *attackRun) conclude(rest time.Duration, heapBefore float64, kinds []str
 		Ratio50: worst.P50 / max(quiet.P50, 0.001), Ratio99: worst.P99 / max(quiet.P99, 0.001), // the lowest value of a histogram is 1 µs
 	}
 	r.out.Broken = append(r.out.Broken, unrefused(a.phases, kinds)...)
-	r.out.Broken = append(r.out.Broken, r.out.Attacks.Exceeded()...)
 	r.out.Notes = append(r.out.Notes, "the engine ran with "+strings.Join(r.access.args, " "))
 	return nil
 }

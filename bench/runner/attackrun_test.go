@@ -12,9 +12,9 @@ import (
 // TestAttackRun makes a few of all attacks on a real engine while 200 spectators check
 // every position.
 func TestAttackRun(t *testing.T) {
-	c := command(t, "siege", "--connections=200", "--duration=30s", "--warmup=500ms", "--connect=500ms",
+	c := command(t, "siege", "--connections=200", "--duration=40s", "--warmup=500ms", "--connect=500ms",
 		"--attack=slow=40;halfopen=400;deaf=40;messages=4000;topics=2000;bombs=40;headers=40;tokens=1000;frames=60;sessions=2;pings=20;events=200",
-		"--engine-arg=--http-header-timeout-ms=300", "--engine-arg=--live-write-timeout-ms=200",
+		"--engine-arg=--http-header-timeout-ms=800", "--engine-arg=--live-write-timeout-ms=800",
 		"--engine-arg=--http-max-connections-per-address=32", "--engine-arg=--live-request-burst=16")
 	rep, err := c.Measure(t.Context(), io.Discard)
 	if err != nil {

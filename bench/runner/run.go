@@ -180,5 +180,8 @@ func (r *run) finish() error {
 	r.figures(t, caughtUp)
 	r.checkHonest(t)
 	r.validate(t)
+	if a := r.out.Attacks; a != nil {
+		r.out.Broken = append(r.out.Broken, a.Exceeded(r.out.Valid)...)
+	}
 	return nil
 }
