@@ -53,6 +53,15 @@ func newImage(t *testing.T, roots string) *image {
 	return &image{t, dir}
 }
 
+// check runs the health check of the image on a process.
+func (i *image) check(at e2etest.Addrs) {
+	i.t.Helper()
+	p := i.start([]string{"OPS_ADDR=" + at.Ops}, "check")
+	if code, ended := p.Wait(e2etest.Patience); !ended || code != 0 {
+		i.t.Errorf("pitwall check ends with %d (%v):\n%s", code, ended, p.Output())
+	}
+}
+
 // start runs the binary in the folder as the image's user. Without root, that user exists
 // in a namespace only.
 func (i *image) start(env []string, args ...string) *servers.Process {
@@ -102,7 +111,8 @@ func TestImageRunsReadOnly(t *testing.T) {
 	t.Cleanup(keys.Close)
 
 	database := testenv.NewDatabase(t)
-	p := newImage(t, ca.pem).start([]string{
+	i := newImage(t, ca.pem)
+	p := i.start([]string{
 		"TZ=Asia/Kolkata", "HTTP_ADDR=127.0.0.1:0", "OPS_ADDR=127.0.0.1:0", "LIVE_DRAIN_MS=50",
 		"REDIS_URL=rediss://" + redis, "DATABASE_URL=" + database, "MIGRATE=true",
 		"AUTH_MODE=jwt", "JWKS_URL=" + keys.URL,
@@ -113,6 +123,7 @@ func TestImageRunsReadOnly(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
+	i.check(at)
 	if !strings.Contains(p.Output(), `+05:30","level"`) {
 		t.Error("the log is not in the time zone of TZ")
 	}
@@ -164,9 +175,11 @@ func TestImageWithTheEmbeddedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := i.start([]string{"HTTP_ADDR=127.0.0.1:0", "OPS_ADDR=127.0.0.1:0", "DATA_DIR=/data", "EMBEDDED_REDIS_ADDR=127.0.0.1:0", "LIVE_DRAIN_MS=50"}, "serve")
-	if status, body := awaitServing(t, p).Get(t, "/healthz"); status != http.StatusOK {
+	at := awaitServing(t, p)
+	if status, body := at.Get(t, "/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz: %d %s", status, body)
 	}
+	i.check(at)
 	if files, err := os.ReadDir(data); err != nil || len(files) == 0 {
 		t.Errorf("DATA_DIR holds %v, %v", files, err)
 	}
