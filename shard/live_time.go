@@ -30,13 +30,14 @@ type lastShown struct {
 
 // clock is what a shard remembers of a device's clock.
 type clock struct {
-	// Device time and arrival of the last record shown that was not dated by
-	// itself, and how it was dated.
+	// Device time and arrival of the last record shown that was not dated by its own
+	// time, and how it was dated.
 	adjustedTS, adjustedArrival int64
 	adjustedBy                  dating
-	// By dating, the newest device time shown; at most maxStep after the last one.
+	// The newest device time shown, by dating. It is at most maxStep later than that of
+	// the last record.
 	newestTS [datedNot + 1]int64
-	ownTS    int64   // device time of the last record shown that was dated by itself
+	ownTS    int64   // device time of the last record shown that was dated by its own time
 	fallen   *fallen // nil while no record was much older than its arrival
 }
 

@@ -115,16 +115,17 @@ func (d *device) isOlder(r *codec.Position) bool {
 	return r.TS < s.ts && s.ts-r.TS < fallenLeast && r.Arrival-s.arrival < sameClockFor
 }
 
-// isOlderByItself reports whether r, which is dated by itself, is not newer than the
-// last shown record that was dated so, too. Records dated otherwise may have been shown
-// since. A last time that is later than a right clock can be does not count.
+// isOlderByItself reports whether r, which is dated by its own time, is not newer than
+// the last record shown that was dated in this way. Records that were dated otherwise may
+// have been shown since. If a right clock cannot have reached that last time yet, the
+// result is false.
 func (w *worker) isOlderByItself(d *device, r *codec.Position) bool {
 	return r.TS <= d.clock.ownTS && d.clock.ownTS <= r.Arrival+w.difference+w.core.tolerance
 }
 
-// overridesMark reports whether r, which is not newer than what is shown, is current and
-// late only because a wrong clock has set the mark. That is so if what is shown was
-// dated by its arrival, or if the mark is later than a right clock can be.
+// overridesMark reports whether r, whose time is not later than the mark, is shown all
+// the same: r is current, and a wrong clock has set the mark. That is so if what is shown
+// was not dated by its own time, or if a right clock cannot have reached the mark yet.
 func (w *worker) overridesMark(d *device, r *codec.Position) bool {
 	at, tolerance := r.Arrival+w.difference, w.core.tolerance
 	if r.TS < at-tolerance {

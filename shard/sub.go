@@ -14,8 +14,8 @@ type sub struct {
 	pos    int32   // its place in its list of subscribers
 	epoch  uint32  // the stream epoch of the last recovery that was carried out here; see Conn.offer
 
-	// since is the last update that a sub of a class has. For a sub of the live flow
-	// that has missed something, it is the last update before that.
+	// since is the last update that a sub of an interval class has had. For a sub of the
+	// live flow that has missed something, it is the last update before the gap.
 	since     uint64
 	conflated uint64 // updates that it has missed, for its next lagged snapshot
 	wait      *build // what it waits for; nil for nothing
