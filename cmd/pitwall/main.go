@@ -34,6 +34,7 @@ type cli struct {
 	Roster    rosterCmd    `cmd:"" help:"Define which devices take part in which events."`
 	Dead      deadCmd      `cmd:"" help:"Handle the records that could not be written to the database."`
 	Token     tokenCmd     `cmd:"" help:"Create share links, and revoke links and tokens."`
+	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: settings, machine, Redis, database, certificates, clocks; exits with 0 (ok), 1 (warnings) or 2 (errors)."`
 	Check     checkCmd     `cmd:"" help:"Ask a running process whether it works; exits with 0 (ok), 1 (warning), 2 (critical) or 3 (unknown)."`
 	Status    statusCmd    `cmd:"" help:"Show what a running process does: readiness, rates, lag, connections, topics."`
 	Device    deviceCmd    `cmd:"" help:"Tell why a device shows on a running process, or does not."`

@@ -123,3 +123,9 @@ func (c *client) report(ctx context.Context) (r ops.Report, err error) {
 	err = c.get(ctx, "/status", nil, &r, http.StatusOK)
 	return r, err
 }
+
+// Answers reports whether a process of Pitwall answers at an OPS_ADDR, ready or not.
+func Answers(ctx context.Context, addr string) bool {
+	c, err := newClient(Target{OpsAddr: addr, Timeout: time.Second})
+	return err == nil && c.short(ctx).Answers
+}
