@@ -20,8 +20,10 @@ import (
 type Target struct {
 	OpsAddr  string        `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener of the process, as its own OPS_ADDR names it."`
 	OpsToken config.Secret `name:"ops-token" env:"OPS_TOKEN" help:"Its OPS_TOKEN, if it has one."`
-	URL      string        `name:"url" help:"Its private listener as a URL, such as https://ops.example/pitwall, instead of OPS_ADDR."`
-	Timeout  time.Duration `name:"timeout" default:"5s" help:"Longest time for one answer."`
+	// OpsTokenFile is read by config.ReadFiles.
+	OpsTokenFile string        `name:"ops-token-file" env:"OPS_TOKEN_FILE" help:"File that holds OPS_TOKEN instead."`
+	URL          string        `name:"url" help:"Its private listener as a URL, such as https://ops.example/pitwall, instead of OPS_ADDR."`
+	Timeout      time.Duration `name:"timeout" default:"5s" help:"Longest time for one answer."`
 }
 
 // maxAnswer bounds an answer, in bytes.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -130,5 +132,19 @@ func TestCheckAsTheHealthCheckOfAContainer(t *testing.T) {
 	}
 	if code, _ := run("OPS_ADDR=127.0.0.1:1", "check", "--format=xml"); code != 3 {
 		t.Errorf("an unknown format exits with %d, want 3", code)
+	}
+}
+
+// The token may be in a file, as that of the process may.
+func TestCheckWithATokenInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := e2etest.Start(t, "--ops-token="+token)
+	cmd := exec.Command(e2etest.Build(t, "cmd/pitwall"), "check")
+	cmd.Env = []string{"OPS_ADDR=" + e.Ops, "OPS_TOKEN_FILE=" + file}
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "| connections=0") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
