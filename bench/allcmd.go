@@ -31,7 +31,7 @@ type suiteRun struct {
 	args []string
 }
 
-// suite are all scenarios, with parameters with which each takes a minute at most.
+// suite lists all scenarios. The longest ones get a shorter duration.
 func suite() (list []suiteRun) {
 	short := map[string][]string{"flood": {"--duration=7s"}, "soak": {"--duration=65s"}}
 	for _, s := range scenario.All() {
@@ -97,7 +97,7 @@ func (c *allCmd) measure(ctx context.Context, list []suiteRun, progress io.Write
 	return reports, errors.Join(errs...)
 }
 
-// names are the names of the runs.
+// names lists the names of the runs.
 func names(list []suiteRun) string {
 	var all []string
 	for _, t := range list {

@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/live"
 )
 
-// openAccess makes the guard and loads what it decides with.
+// openAccess makes the guard, and loads its keys and lists.
 func (e *Engine) openAccess(ctx context.Context) error {
 	c := &e.cfg
 	keys, err := c.ReadKeys()
@@ -54,8 +54,8 @@ func (e *Engine) openAccess(ctx context.Context) error {
 	return nil
 }
 
-// accessCache is how long an answer that allows is kept: at most half the time
-// between two checks of a session. Then a withdrawal is late by one check at most.
+// accessCache is how long an answer that allows is cached: at most half the time between
+// two checks of a session. So a withdrawal is late by one check at most.
 func accessCache(c *config.Config) time.Duration {
 	return min(ms(c.AuthCacheMS), ms(c.AuthRecheckMS)/2)
 }

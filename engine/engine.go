@@ -58,11 +58,11 @@ type Engine struct {
 	ops       *ops.Server
 	manager   *sdnotify.Manager // nil unless a service manager wants to be told
 
-	unnamed    bool                  // INSTANCE_ID was not set, so the id was made up for this process
+	unnamed    bool                  // INSTANCE_ID was not set, so the id was generated for this process
 	components map[string]*component // by name; start writes it, and stop reads it afterwards
 	failed     chan error            // the error of the first component that ended by itself
 	ready      chan struct{}
-	hurry      chan struct{} // has one after EndLameDuck
+	hurry      chan struct{} // holds one value after EndLameDuck
 
 	origins origin.List // ALLOWED_ORIGINS, shared by the front and the live server
 
@@ -164,8 +164,9 @@ func (e *Engine) RedisAddr() string {
 	return e.embedded.Addr()
 }
 
-// limits are the limits that feed and archive decode with. They must be the same:
-// a record that one refuses must not be accepted by the other.
+// limits are the limits that feed and archive decode with. They must be the same, so
+// that both accept the same records. There is one exception: the feed shows a record
+// dated before MinTS under its arrival, and the archive refuses it.
 func (e *Engine) limits() codec.Limits {
 	l := codec.DefaultLimits()
 	l.MinTS, l.RejectNullIsland = e.cfg.MinTS().UnixMilli(), e.cfg.RejectNullIsland

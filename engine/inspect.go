@@ -15,8 +15,7 @@ import (
 // silentAfter is the age from which a last position counts as old.
 const silentAfter = 5 * time.Minute
 
-// device tells what is known of a device: by the shards, and by the table. It only
-// reads.
+// device collects what the shards and the table know of a device. It only reads.
 func (e *Engine) device(ctx context.Context, id string) (ops.Device, error) {
 	if _, _, started := e.measured(); !started {
 		return ops.Device{}, errors.New("the engine is starting")

@@ -2,10 +2,10 @@ package engine
 
 import "time"
 
-// lameDuck waits for LIVE_LAME_DUCK_MS while /readyz says no and everything still
-// serves. Load balancers then send no new clients, before the port is closed. It ends
-// early if a component fails, whose error it returns, if the lease is lost, or if
-// EndLameDuck is called.
+// lameDuck waits for LIVE_LAME_DUCK_MS. Meanwhile everything still serves, but /readyz
+// reports that the engine is not ready, so that load balancers stop sending clients
+// before the port is closed. It ends early if a component fails, whose error it returns,
+// if the lease is lost, or if EndLameDuck is called.
 func (e *Engine) lameDuck() error {
 	period := ms(e.cfg.LameDuckMS)
 	if period == 0 || e.live == nil {

@@ -127,9 +127,9 @@ func (e *Engine) watchRights(ctx context.Context, component string, grace time.D
 	e.runEvery(name, redis.RightsEvery, look)
 }
 
-// linkRights are the rights that counting the connections of share links needs.
-// They are checked only with a LINK_SECRET: if links are signed with JWT_SECRET,
-// there may never be one.
+// linkRights are the rights that are needed to count the connections of share links.
+// They are checked only with a LINK_SECRET. Without it links are signed with JWT_SECRET,
+// and there may be no links at all.
 func (e *Engine) linkRights() []redis.Right {
 	if e.cfg.LinkSecret == "" && e.cfg.LinkSecretFile == "" {
 		return nil

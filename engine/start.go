@@ -105,8 +105,8 @@ func (e *Engine) openDatabase(ctx context.Context) (err error) {
 	return nil
 }
 
-// minReplay is how far back the streams are always read at start. Records dated
-// before ARCHIVE_MIN_TS were shown, but are not in the table.
+// minReplay is how far back the streams are read at start in any case. Records dated
+// before ARCHIVE_MIN_TS are shown but not archived, so the table cannot restore them.
 const minReplay = 2 * time.Minute
 
 // startLive starts the live part. It creates the consumer groups first, which notes

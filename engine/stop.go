@@ -21,7 +21,7 @@ type stopStep struct {
 // stopSteps are the steps of the shutdown in their order.
 func (e *Engine) stopSteps() []stopStep {
 	return []stopStep{
-		// First: without spectators, nobody needs what it sends.
+		// First, so that it publishes nothing while the other components stop.
 		{"simulator", e.components["simulator"] != nil, stepTimeout, e.stopper("simulator")},
 		{"live server", e.live != nil, ms(e.cfg.DrainMS) + stepTimeout, e.stopLive},
 		{"event map and feed", e.feed != nil, stepTimeout, e.stopFeed},

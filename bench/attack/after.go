@@ -154,8 +154,8 @@ func (a *attacker) pour(request func(i int) []byte) {
 	a.send(batch, a.kind.burst)
 }
 
-// send sends n attacks without looking at the answers. Whoever reads these notices
-// the end of the connection.
+// send sends n attacks without looking at the answers. The goroutine that reads the
+// answers notices the end of the connection.
 func (a *attacker) send(b []byte, n int) {
 	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
 	if _, err := a.conn.Write(b); err == nil {

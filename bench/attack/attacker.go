@@ -51,15 +51,15 @@ func (a *attacker) run(ctx context.Context, first, interval time.Duration) {
 	defer a.hangUp()
 	for next := time.Now().Add(first); pause.For(ctx, time.Until(next)) == nil; a.attempts++ {
 		a.kind.attempt(a)
-		// An attacker that was held up does not make up for it.
+		// An attacker that is late by more than a second does not catch up.
 		if next = next.Add(interval); time.Until(next) < -time.Second {
 			next = time.Now()
 		}
 	}
 }
 
-// source is the address of the attacker. Of a kind that holds connections, every
-// second attacker uses the first address, to reach the limits of one address.
+// source is the address of the attacker. If the kind holds connections, every second
+// attacker uses the first address, to reach the limits of one address.
 func (a *attacker) source() string {
 	if a.kind.Held && a.number%2 == 0 {
 		return a.s.cfg.Sources[0]
@@ -167,8 +167,8 @@ func (a *attacker) answer() (status int, ok bool) {
 	return res.StatusCode, true
 }
 
-// enter connects and upgrades with a token; false when either fails. small is that
-// of dial.
+// enter connects and upgrades with a token. It is false when either fails. small has the
+// same meaning as in dial.
 func (a *attacker) enter(small bool, token string) bool {
 	if !a.dial(small) || !a.write(a.upgrade(token)) {
 		return false

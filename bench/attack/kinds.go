@@ -23,8 +23,8 @@ type Kind struct {
 	stay         time.Duration // of a kind with a rate: how long a connection stays, and so how many attackers it needs
 	pace         time.Duration // of a kind that holds connections: time between two attempts; 0: a second
 	burst        int           // attacks per attempt
-	answerWithin time.Duration // wait for an answer before the attacker reconnects, which costs the server more than a connection it holds back; 0: waitLimit
-	requests     int           // of a burst: those that count for the request limit of a connection
+	answerWithin time.Duration // without an answer for so long the attacker reconnects, which costs the server more than a late answer; 0: waitLimit
+	requests     int           // number of requests in a burst that count for the request limit of a connection
 	attempt      func(*attacker)
 }
 
@@ -96,9 +96,9 @@ func (k *Kind) attackers(load float64) (n int, interval time.Duration) {
 }
 
 // LimitedAfter is how long a process with this load makes requests until one of its
-// connections exceeds the limit of the server: burst requests at once and rate per
-// second. ok is false if none ever does. A kind that makes no requests is limited at
-// once.
+// connections exceeds the limit of the server, which is burst requests at once and rate
+// per second. ok is false if no connection ever exceeds it. A kind that makes no requests
+// counts as limited at once.
 func (k *Kind) LimitedAfter(load, rate, burst float64) (after time.Duration, ok bool) {
 	_, interval := k.attackers(load)
 	for credit := burst; credit >= float64(k.requests); after += interval {

@@ -18,12 +18,12 @@ type Config struct {
 	Sources []string           // IPv4 addresses of the attackers
 	Good    string             // a valid token
 	Wrong   []string           // invalid tokens
-	Asked   string             // a valid token for which the engine asks the platform, which refuses
+	Asked   string             // a valid token; the engine asks the platform about its user, and the platform refuses
 	Event   string             // that Good may watch
 	Load    map[string]float64 // of this process by kind, in the unit of Kind.Load
 }
 
-// Order says which kinds run from now on. With none the attackers rest.
+// Order says which kinds run from now on. Without kinds the attackers rest.
 type Order struct{ Kinds []string }
 
 // Status is what a process has done since its start.

@@ -31,8 +31,8 @@ const (
 	Leaver   = "leaver-"
 )
 
-// leavers is the number of users whose names begin with Leaver. The engine asks
-// about each at another time, and the slowest counts.
+// leavers is the number of users whose names begin with Leaver. The engine asks about
+// each of them at a different time. The result is that of the slowest.
 const leavers = 10
 
 // NewTokens makes a key and signs tokens with it (ES256).

@@ -59,7 +59,7 @@ func (b *bare) join(event string, c *client) error {
 	return err
 }
 
-// take lets a position wait for the next flush. It never fails.
+// take keeps a position until the next flush. It never fails.
 func (b *bare) take(event int, p *codec.Position) error {
 	b.body = codec.AppendBody(b.body[:0], p, p.TS)
 	b.pending[event] = b.topics[event].AppendPositionFrame(b.pending[event], b.body)

@@ -19,9 +19,9 @@ func (t *tally) add(o tally) {
 	t.turns += o.turns
 }
 
-// send writes the positions of the due events to their clients. It runs one loop
-// itself and waits for the others, as no frame may overtake an earlier one. The
-// caller holds b.mu.
+// send writes the positions of the due events to their clients. It runs one loop itself
+// and waits for the others, so that no frame overtakes an earlier one. The caller holds
+// b.mu.
 func (b *bare) send() {
 	if len(b.due) == 0 {
 		return
@@ -41,9 +41,8 @@ func (b *bare) send() {
 	}
 }
 
-// loop writes the due events to its part of their sockets. The parts rotate with
-// the events, so that the odd socket of an event does not always go to the same
-// loop.
+// loop writes the due events to its part of their sockets. The parts rotate with the
+// events, so that the larger part of an event does not always go to the same loop.
 func (b *bare) loop(i int) (t tally) {
 	for _, e := range b.due {
 		for _, fd := range part(b.conns[e], (i+e)%b.loops, b.loops) {

@@ -7,12 +7,11 @@ import (
 	"pitwall/bench/internal/streamreader"
 )
 
-// prompt is the bare loop, but it writes when Pitwall would: an event that was quiet
-// for a window is sent at once, and then once per window. Both loops do the same
-// work, but the bare loop waits less often: it writes to the sockets of all events in
-// one go, while the CPU is awake and its caches are warm. The loops of prompt share
-// the events that are due at the same time, which is mostly one, and so they wake up
-// once per event.
+// prompt is the bare loop, but it writes when Pitwall would: an event that was quiet for
+// a window is sent at once, and then once per window. It writes the same positions as the
+// bare loop, at a higher cost. The bare loop writes to the sockets of all events in one
+// go, while the CPU is awake and its caches are warm. prompt writes only the events that
+// are due, which is usually one, so it wakes up once per event.
 type prompt struct {
 	*bare
 	window time.Duration

@@ -13,7 +13,7 @@ import (
 // perDegree is the number of records per degree of latitude.
 const perDegree = 1e5
 
-// keepAcks is how long a device remembers at least when its records were stored.
+// keepAcks is the least time for which a device remembers when its records were stored.
 const keepAcks = 5 * time.Minute
 
 // record is a position.
@@ -30,8 +30,8 @@ type ack struct {
 	at time.Time
 }
 
-// device is a tracker. What mu does not guard is used by the publisher of its stream
-// only.
+// device is a tracker. Only the publisher of its stream uses the fields that mu does not
+// guard.
 type device struct {
 	name   string
 	index  int
@@ -193,12 +193,15 @@ func (d *device) lately() string {
 	return fmt.Sprintf("%q", d.recent)
 }
 
-// excused reports whether the dot may stand still because its clock has just
-// changed. elapsed is the time since the start of the race, duration that of the
-// whole race. The two minutes of a clock that fell back start again when the
-// server's clock steps, after the time in which the difference of the clocks is not
-// known. They also start again when the engine restarts before it has detected the
-// fall; what it has detected survives a restart.
+// excused reports whether the dot may stand still because its clock has just changed.
+// elapsed is the time since the start of the race, and duration is the length of the
+// race. The dot of a clock that fell back may stand still for two minutes. The two
+// minutes start again in two cases:
+//
+//   - The server's clock steps. Then the time until the engine knows the difference of
+//     the clocks is added.
+//   - The engine restarts before it has detected the fall. What it has detected survives
+//     a restart.
 func (d *device) excused(elapsed, duration time.Duration, restarts []time.Duration) bool {
 	type change struct {
 		at, grace time.Duration
@@ -231,7 +234,7 @@ func (d *device) excused(elapsed, duration time.Duration, restarts []time.Durati
 	return false
 }
 
-// measures is the time after a step of the server's clock until the engine knows the
-// difference of the clocks: ids stand still at first, and the difference is a minimum
+// measures is how long the engine needs, after a step of the server's clock, to learn the
+// difference of the clocks. The ids stand still at first, and the difference is a minimum
 // over a minute.
 const measures = 90 * time.Second

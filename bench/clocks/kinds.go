@@ -38,7 +38,7 @@ type kind struct {
 
 	batch   int           // so many records are collected and sent in one MULTI
 	burst   int           // so many records are taken at once and sent in one MULTI
-	delay   time.Duration // of every tenth record, for which the next ones wait
+	delay   time.Duration // of every tenth record; the records after it wait for it
 	backlog int           // has no radio for a while; after that, so many old records are sent with each new one
 	fifo    bool          // old records are sent first
 

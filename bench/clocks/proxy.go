@@ -90,8 +90,8 @@ func (y *proxy) replies(from *bufio.Reader, to io.Writer) {
 	}
 }
 
-// shift changes a reply to TIME, which is the only one of two numbers of which the
-// first has ten digits. It returns any other reply as it is.
+// shift changes a reply to TIME. It recognises it by its form: only that reply has two
+// numbers, the first of them with ten digits. It returns any other reply unchanged.
 func shift(b []byte, wrong time.Duration) []byte {
 	f := bytes.Fields(b[:min(len(b), 64)])
 	if len(f) != 5 || string(f[0]) != "*2" || string(f[1]) != "$10" {

@@ -49,7 +49,7 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 	}
 }
 
-// spread makes devices take their next records one after the other.
+// spread distributes the next records of the devices evenly over the interval.
 func (s *stream) spread(now time.Time, every time.Duration) {
 	for i, d := range s.devices {
 		d.next = now.Add(every * time.Duration(i) / time.Duration(len(s.devices)))

@@ -1,6 +1,5 @@
-// Command peers serves the same positions as Pitwall, but with other software, so
-// that the load harness can measure that with the same records and clients on the
-// same machine:
+// Command peers serves the same positions as Pitwall with other software. The load
+// harness measures that software with the same records and clients on the same machine:
 //
 //	go run ./bench stadium --peer=nats        nats-server, embedded, WebSocket
 //	go run ./bench stadium --peer=centrifuge  the library that Centrifugo is made of

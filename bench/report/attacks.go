@@ -61,7 +61,7 @@ type Attack struct {
 const (
 	attackGoal  = 1.5 // p99 divided by the quiet p99: with all attacks at once, and while events are listed
 	weighedGoal = 1.3 // memory held divided by memory counted, or the reverse
-	weighedFrom = 5   // MB; smaller amounts drown in what else the engine does
+	weighedFrom = 5   // MB; smaller amounts cannot be told from other changes of the engine's memory
 )
 
 // Goal is an upper limit for a figure of a run with attacks.
@@ -104,8 +104,8 @@ func (s *Attacks) Goals() []Goal {
 	return list
 }
 
-// Exceeded are the goals that were missed, as far as they are promises. valid says
-// whether the times of the run can be trusted.
+// Exceeded lists the missed goals that are promises. valid says whether the times of the
+// run can be trusted; if not, goals for times are left out.
 func (s *Attacks) Exceeded(valid bool) (list []string) {
 	for _, g := range s.Goals() {
 		if g.Promise && !g.Kept && (valid || !g.Timed) {

@@ -47,8 +47,8 @@ func (a *access) token() string {
 	return a.tokens.Good
 }
 
-// newAccess makes the tokens and starts the platform. The limits per address, which
-// loopback addresses do not have by default, are those of other addresses.
+// newAccess makes the tokens and starts the platform. By default loopback addresses have
+// no limits per address, so the flags set those of other addresses.
 func newAccess() (a access, err error) {
 	const keyFile = "jwt.pem"
 	if a.tokens, err = attack.NewTokens(); err != nil {

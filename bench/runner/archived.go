@@ -30,9 +30,8 @@ func (r *run) archived(stopped time.Time) (took time.Duration, err error) {
 	return took, err
 }
 
-// compareRows reports rows that are missing from the table. They break a promise,
-// except in a ramp, which continues until records are trimmed before they are
-// archived.
+// compareRows reports rows that are missing from the table. They break a promise, except
+// in a ramp: a ramp may raise the rate until records are trimmed before they are archived.
 func (r *run) compareRows(rows, sent int64) {
 	if rows == sent {
 		return

@@ -75,7 +75,8 @@ func (c *Command) checkAttacks(sc scenario.Scenario, p *scenario.Plan) error {
 	return fmt.Errorf("with any --duration, %s; leave that attack out (--attack KIND=0)", unseen(&longer, l))
 }
 
-// unseen says why an attack could not be seen to be refused, "" if all can be.
+// unseen says which attack the engine would have no time to refuse, and why. It is "" if
+// there is enough time for all of them.
 func unseen(p *scenario.Plan, l limits) string {
 	s, _ := newSchedule(p) // the names of attacks have been checked
 	if s.short < leastPhase {
@@ -103,8 +104,8 @@ func unseen(p *scenario.Plan, l limits) string {
 // never is longer than any phase.
 const never = 1000 * time.Hour
 
-// refusedAfter is the time after which an attack can be refused, and why it is so
-// long. before is how long positions have been published when it begins.
+// refusedAfter is the time after which the engine can refuse an attack, and why it takes
+// so long. before is how long positions have been published when the attack begins.
 func refusedAfter(p *scenario.Plan, name string, load float64, before time.Duration, l limits) (after time.Duration, why string) {
 	switch name {
 	case "slow", "halfopen":
@@ -127,9 +128,10 @@ func refusedAfter(p *scenario.Plan, name string, load float64, before time.Durat
 	return 0, ""
 }
 
-// fillTime is the time until the sockets of a client of the first event that never
-// reads are full: with a snapshot of the devices that have sent something before, and
-// then with what these send.
+// fillTime is how long it takes until the sockets are full for a client that watches the
+// first event and never reads. The client gets a snapshot of the devices that have sent
+// something before, and then their new positions. before is how long positions have been
+// published.
 func fillTime(p *scenario.Plan, before time.Duration) time.Duration {
 	devices := p.FirstDevice(1)
 	rate := p.Rate * float64(devices) / float64(p.Devices)

@@ -15,10 +15,10 @@ import (
 	"pitwall/bench/internal/process"
 )
 
-const attackProcesses = 2 // that attack
+const attackProcesses = 2 // number of attacking processes
 
-// attackers is the attacking processes of a run; nil in a run without attacks.
-// Any goroutine may call its methods; one at a time gives orders.
+// attackers controls the attacking processes of a run. It is nil in a run without
+// attacks. Any goroutine may call its methods, but only one at a time may give orders.
 type attackers struct {
 	workers []*process.Child
 
@@ -28,7 +28,7 @@ type attackers struct {
 	failed error
 }
 
-// startAttackers starts the processes; no attack is under way yet.
+// startAttackers starts the processes. They make no attacks before an order.
 func startAttackers(c attack.Config) (*attackers, error) {
 	a := &attackers{last: make([]attack.Status, attackProcesses), heard: make([]int, attackProcesses)}
 	all := c.Load
@@ -62,8 +62,8 @@ func (a *attackers) listen(i int, out io.Reader) {
 	a.failed = errors.Join(a.failed, fmt.Errorf("an attacking process has ended: %w", err))
 }
 
-// order has some kinds of attacks under way from now on, and no others. With
-// none it returns when all attackers rest.
+// order makes the attackers run these kinds of attacks from now on, and no others.
+// Without kinds it returns when all attackers rest.
 func (a *attackers) order(ctx context.Context, kinds ...string) error {
 	a.mu.Lock()
 	clear(a.heard)
@@ -92,7 +92,7 @@ func (a *attackers) order(ctx context.Context, kinds ...string) error {
 // restWithin bounds the wait for attackers to rest.
 const restWithin = 20 * time.Second
 
-// resting reports whether all rest, by their statuses since the order.
+// resting reports whether all attackers rest, by their statuses since the last order.
 func (a *attackers) resting() (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -148,8 +148,8 @@ func (a *attackers) close() error {
 	return process.EndAll(list)
 }
 
-// loads are the attacks' sizes: those of the flag, and their own for the kinds
-// that it does not name.
+// loads returns the load of each kind of attack: that of the flag, or the default of the
+// kind if the flag does not name it.
 func loads(flag map[string]float64) (map[string]float64, error) {
 	all := map[string]float64{}
 	for _, k := range attack.Kinds() {

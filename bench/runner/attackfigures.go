@@ -35,8 +35,8 @@ func (r *run) addAttacks(f figures) {
 	}
 }
 
-// unrefused names the attacks that were not made, that got through, or that the server
-// has not visibly refused.
+// unrefused names the attacks that were not made, that were let in, or for which there is
+// no sign that the server refused them.
 func unrefused(phases []report.Phase, kinds []string) (list []string) {
 	for _, name := range kinds {
 		made, refused := int64(0), false

@@ -11,8 +11,8 @@ import (
 // leastPhase is the minimum length of a phase.
 const leastPhase = 500 * time.Millisecond
 
-// stillness is longer than the interval of the spectators' statuses. Twice this time
-// passes after the end of each phase.
+// stillness is longer than the interval of the spectators' statuses. At least twice this
+// time passes after the end of each phase.
 const stillness = 700 * time.Millisecond
 
 // Time before the measured part of a phase. Sessions must accumulate before they

@@ -8,7 +8,7 @@ import (
 	"pitwall/bench/scenario"
 )
 
-// checkAgainst returns an error where --against-none makes no sense.
+// checkAgainst returns an error if --against-none cannot be used with the other flags.
 func (c *Command) checkAgainst(p *scenario.Plan) error {
 	if !c.AgainstNone {
 		return nil

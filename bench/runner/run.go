@@ -19,7 +19,7 @@ import (
 const (
 	joinWithin = 90 * time.Second // within which connections must have their snapshot
 	tailWithin = 20 * time.Second // within which the last positions must arrive
-	leastIdle  = 1000             // minimum of connections to work out the memory per connection
+	leastIdle  = 1000             // minimum number of connections for measuring the memory per connection
 )
 
 // run is one run of a scenario. Only one goroutine may use it, except for the parts

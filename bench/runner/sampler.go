@@ -25,7 +25,7 @@ type sampler struct {
 	stored      latency.Histogram
 	samples     []report.Sample
 	slept       time.Duration // longest delay of a tick
-	others      time.Duration // CPU time of other processes; at the end, since the beginning
+	others      time.Duration // CPU time of other processes: during the run of the sampler, once that has ended
 	busiest     float64       // highest CPU use of a process of spectators, in cores
 }
 
@@ -167,8 +167,8 @@ func (s *sampler) sample(ctx context.Context, show *progress) error {
 	return nil
 }
 
-// delivered is the number of positions sent to spectators from a to b. It is that of
-// the engine's metrics, which is exact; without these, that of the clients' statuses,
+// delivered is the number of positions sent to spectators from a to b. It comes from the
+// engine's metrics, which are exact. Without metrics it comes from the clients' statuses,
 // which are up to half a second old.
 func delivered(a, b moment) float64 {
 	const name = "processor_live_deliveries_total"

@@ -23,7 +23,7 @@ func (r *run) validate(t tally) {
 	a, b := r.sampler.first, r.sampler.last
 	say := func(format string, v ...any) { r.out.Why = append(r.out.Why, fmt.Sprintf(format, v...)) }
 	late := time.Duration(r.sampler.late.ValueAtQuantile(99)) * time.Microsecond
-	overload := r.scenario.Overload || r.opt.Ramp != "" // the last step of a ramp is too much on purpose, and says itself what failed
+	overload := r.scenario.Overload || r.opt.Ramp != "" // the last step of a ramp overloads on purpose, and reports what failed
 	if late > mostLate && !overload {
 		say("the publisher was behind schedule: p99 %v late, allowed are %v", late.Round(time.Millisecond), mostLate)
 	}
@@ -57,10 +57,10 @@ func (r *run) validate(t tally) {
 	r.out.Valid = len(r.out.Why) == 0
 }
 
-// others is the CPU time of other processes, in s. It is the higher of two values: that
-// of the visible processes, and what remains of the busy time of the machine. In a
-// container the second one is higher, as most processes are not visible. Softirq counts
-// for nobody, as its cause is not known.
+// others is the CPU time of other processes, in s. It is the higher of two values: the
+// time of the visible processes, and what remains of the busy time of the machine. In a
+// container the second one is higher, because most processes are not visible. busy does
+// not contain softirq time, because its cause is not known.
 func (r *run) others(busy float64) float64 {
 	a, b := r.sampler.first, r.sampler.last
 	busy -= b.engines.Since(a.engines).CPU().Seconds() + b.redis.Since(a.redis).CPU().Seconds() +

@@ -9,9 +9,9 @@ import (
 	"pitwall/bench/internal/latency"
 )
 
-// stampEvery: of the fast clients that check, the reads of every 17th are timed. It
-// is a prime, because events and source addresses alternate among the clients, and
-// all of them must be in the sample.
+// stampEvery selects the clients whose reads are timed: every 17th of the fast clients
+// that check. It is a prime, because events and source addresses alternate among the
+// clients, and the sample must contain all of them.
 const stampEvery = 17
 
 // arrivals measures how long positions wait in the sockets of the sampled clients:

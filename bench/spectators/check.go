@@ -19,8 +19,8 @@ type checker struct {
 	key    []byte   // "deviceId":" and the prefix of the harness' devices
 	start  [][]byte // by event: the start of its position frames, up to the number of the device
 	counts Counts
-	from   int64 // latencies are those of records that are due from here,
-	to     int64 // and before this; µs since the Unix epoch
+	from   int64 // latencies count for records that are due from this time on,
+	to     int64 // and before this time; µs since the Unix epoch
 	fast   latency.Histogram
 	slow   latency.Histogram
 }

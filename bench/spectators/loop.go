@@ -40,11 +40,11 @@ type Group struct {
 	waiting    []waiter // clients that are to connect, the earliest first
 	stall      int64    // longest turn of the loop, without the wait for sockets, µs
 	slowNext   time.Time
-	fastOf     []int // by event: fast clients so far, when not all check
+	fastOf     []int // by event: fast clients so far; only used when not all check
 	fast       int   // fast clients so far that check
-	ponged     int   // the last client that sent a pong unasked
+	ponged     int   // the last client that sent an unsolicited pong
 	pongAt     time.Time
-	pongWithin time.Duration // each sends one within
+	pongWithin time.Duration // each client sends a pong within this time
 
 	published []uint32 // set by a finish order
 	deadline  time.Time

@@ -44,8 +44,8 @@ type waiter struct {
 	client int
 }
 
-// schedule makes as many clients as the order says connect or reconnect, evenly
-// over its time.
+// schedule plans when the clients of an order connect or reconnect: evenly over the time
+// of the order.
 func (s *Group) schedule(first int, o Order) {
 	now := time.Now().UnixMicro()
 	for i := range o.Clients {

@@ -39,8 +39,8 @@ func (s *Group) welcome(heartbeat time.Duration) {
 	}
 }
 
-// sendPongs sends unsolicited pongs (RFC 6455, section 5.5.3) for the clients whose
-// turn has come since the last call. The turns go round within pongWithin.
+// sendPongs sends unsolicited pongs (RFC 6455, section 5.5.3) for the clients whose turn
+// has come since the last call. Each client has a turn within pongWithin.
 func (s *Group) sendPongs(now time.Time) {
 	since, n := now.Sub(s.pongAt), len(s.clients)
 	if s.cfg.CheckEvery <= 1 || n == 0 || since < pongStep {

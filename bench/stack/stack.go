@@ -242,7 +242,7 @@ func WriteRoster(file string, roster []Entry) error {
 	return nil
 }
 
-// Log are the log lines of the engines above the level INFO.
+// Log returns the log lines of the engines that are not of level INFO.
 func (s *Stack) Log() (lines []string) {
 	if !s.Own() {
 		return nil

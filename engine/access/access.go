@@ -21,7 +21,8 @@ type Identity struct {
 	slot           *slot      // of a share link with a limit: the slot of this connection
 }
 
-// withSlot returns a copy of id with a slot: several connections may share id.
+// withSlot returns a copy of id with this slot, or id itself if s is nil. It does not
+// change id, because several connections may share it.
 func (id *Identity) withSlot(s *slot) *Identity {
 	if s == nil {
 		return id
@@ -31,11 +32,11 @@ func (id *Identity) withSlot(s *slot) *Identity {
 	return &own
 }
 
-// grants are the events that a token lists: ids, * for all, and prefixes that end
-// with *.
+// grants are the events that a token lists: event ids, and prefixes followed by *. A
+// single * matches every event.
 type grants []string
 
-// has reports whether an event is listed.
+// has reports whether an entry is this event or a prefix of it.
 func (g grants) has(event string) bool {
 	return slices.ContainsFunc(g, func(entry string) bool {
 		prefix, isPrefix := strings.CutSuffix(entry, "*")

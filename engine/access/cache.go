@@ -22,8 +22,8 @@ const maxCached = 1 << 16
 // cacheKey is a keyed hash of a request.
 type cacheKey [sha256.Size]byte
 
-// cache holds answers for a short time. Concurrent equal requests are sent once per
-// pool. Errors are not cached. Any goroutine may use it.
+// cache holds answers for a short time. Equal requests that run at the same time are
+// merged into one per pool. Errors are not cached. Any goroutine may use it.
 type cache[V any] struct {
 	secret     [32]byte
 	timeout    time.Duration   // of one request
@@ -59,10 +59,10 @@ func (c *cache[V]) key(parts ...string) (k cacheKey) {
 	return k
 }
 
-// get returns the cached answer for k. Otherwise it calls ask, and caches the answer
-// for ttl. ask gets the time-out of the cache and not the context of the caller, who
-// may leave while others of the same pool wait for the same answer. Callers of another
-// pool send their own request.
+// get returns the cached answer for k. If there is none, it calls ask and caches the
+// answer for ttl. The context of ask has the timeout of the cache. It does not depend on
+// the caller, because other callers of the same pool may wait for the same answer.
+// Callers of another pool send their own request.
 func (c *cache[V]) get(k cacheKey, pool string, ask func(context.Context) (v V, ttl time.Duration, err error)) (V, error) {
 	v, generation, found := c.lookup(k, time.Now())
 	if found {

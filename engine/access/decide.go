@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Values of Options.Decide: who may watch an event (AUTHZ_MODE). One that allows is
-// enough.
+// Values of Options.Decide (AUTHZ_MODE): the rules for who may watch an event. It is
+// enough if one rule allows it.
 const (
 	ByPublic = "public" // the event is marked public in the database
 	ByClaims = "claims" // the token, or the answer of AUTH_URL, lists the event
@@ -20,13 +20,13 @@ const (
 	ByHTTP   = "http"   // a request to the platform
 )
 
-// byCost is the order in which they are tried: the cheapest first.
+// byCost is the order in which the rules are tried: the cheapest first.
 var byCost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
 
-// Decide reports whether who may watch an event, without blocking. If the database or
-// the platform must be asked, key is not "", and the caller must use Ask; its answer is
-// the same for all callers with that key. An error means that nothing allowed the event
-// and the public events could not be read.
+// Decide reports whether a client may watch an event. It does not block. If key is not
+// "", the database or the platform must be asked: the caller must use Ask, whose answer
+// is the same for all callers with that key. An error means that no rule allowed the
+// event, and that the list of public events is older than Options.Grace.
 func (g *Guard) Decide(who any, event string) (allowed bool, key string, err error) {
 	id, ok := who.(*Identity)
 	if !ok || g.valid(id, time.Now()) != nil {
@@ -56,8 +56,8 @@ func (g *Guard) Decide(who any, event string) (allowed bool, key string, err err
 }
 
 // Ask queries the database and the platform, each for at most Options.Timeout. The
-// answer is the same for all sessions of a user. recheck says that the session already
-// watches the event: rechecks have their own connections, so that new subscribes cannot
+// answer is the same for all sessions of a user. recheck is true if the session already
+// watches the event. Rechecks have their own connections, so that new subscribes cannot
 // delay them.
 func (g *Guard) Ask(_ context.Context, who any, event string, recheck bool) (allowed bool, err error) {
 	id, ok := who.(*Identity)
@@ -95,7 +95,7 @@ func isQueryable(id *Identity, event string) bool {
 	return id.event == ""
 }
 
-// checkFresh returns an error if the public events could not be read for too long.
+// checkFresh returns an error if the list of public events is older than Options.Grace.
 func (g *Guard) checkFresh() error { return g.lists.current().checkFresh(time.Now(), g.o.Grace) }
 
 // AllPublic reports whether everybody may watch every event without a delay.

@@ -2,11 +2,11 @@
 // before every upgrade, at every subscribe, and again while a session lasts. It
 // implements interfaces of package live. No position passes through it.
 //
-// Guard decides. It is used even if everybody may watch everything, because it closes
-// events with a delay. Anonymous is for test harnesses. README.md explains the rules to
-// operators.
+// Guard makes the decisions. It is used even if everybody may watch everything, because
+// it keeps events with a delay closed. Anonymous is for test harnesses. README.md
+// explains the rules to operators.
 //
-//	token.go     the places of a token in a request
+//	token.go     where a request carries its token
 //	jwt.go       AUTH_MODE=jwt: signatures and claims; keys.go, jwks.go: the keys
 //	platform.go  AUTH_MODE=http and AUTHZ_MODE=http: requests to the platform
 //	decide.go    AUTHZ_MODE: public, claims, sql, http

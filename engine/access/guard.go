@@ -27,7 +27,7 @@ const (
 // Channel is the database's notification channel for changes of access (contract 2).
 const Channel = "pitwall_access"
 
-// Options are what a Guard needs. Times must be positive.
+// Options are the settings and dependencies of a Guard. Times must be positive.
 type Options struct {
 	Mode        string // ModeNone, ModeJWT or ModeHTTP
 	JWT         JWTOptions
@@ -48,7 +48,7 @@ type Options struct {
 	Grace   time.Duration // how long the public events stay in force if they cannot be read
 
 	Store    Store
-	Sessions int    // connections of Store, of which subscribes use at most half; 0: no limit
+	Sessions int    // number of connections of Store; subscribes use at most half; 0: no limit
 	Slots    Slots  // may be nil without LinkSecret
 	Changed  func() // called when sessions must be checked again; it must not block
 	Logger   *slog.Logger
@@ -77,7 +77,7 @@ type Guard struct {
 	verified   *cache[*Identity] // tokens with a valid signature
 	decisions  *cache[bool]
 	faultLog   pace.LogLimiter
-	delayed    []string           // delayed events, as last logged; belongs to the goroutine of refresh
+	delayed    []string           // delayed events that were logged last; used only by the goroutine of refresh
 	quit       context.CancelFunc // cancels all requests
 	refreshNow pace.Signal        // set by notifications
 }

@@ -18,10 +18,10 @@ type TokenInfo struct {
 	Expires time.Time
 }
 
-// ReadToken reads a token, or a link with a token in its fragment, without verifying
-// the signature. It is for revocations: revoking a forged token does no harm. isToken
-// is false for any other text, such as an id. The error says why a token cannot be
-// revoked, and contains nothing of it.
+// ReadToken reads a token, or a link with a token in its fragment. It does not verify
+// the signature, because it is for revocations, and revoking a forged token does no
+// harm. isToken is false for any other text, such as an id. The error says why a token
+// cannot be revoked. It contains no part of the token.
 func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
 	_, fragment, inLink := strings.Cut(text, "#")
 	if inLink {

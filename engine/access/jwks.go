@@ -14,8 +14,9 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// A token with an unknown key id causes a fetch. Anybody can invent key ids, so a token
-// bucket limits these fetches: fetchBurst at once, then one per fetchInterval.
+// A token with an unknown key id causes a fetch of the key set. Anybody can invent key
+// ids, so a token bucket limits these fetches: fetchBurst at once, then one per
+// fetchInterval.
 const (
 	fetchBurst    = 5
 	fetchInterval = 10 * time.Second

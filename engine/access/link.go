@@ -34,8 +34,9 @@ type linkClaims struct {
 	MaxConnections int    `json:"max,omitempty"`
 }
 
-// linkKey derives the key of share links from a secret. If the platform's tokens are
-// signed with the same secret, neither is then valid in place of the other.
+// linkKey derives the key of share links from a secret. The platform may sign its tokens
+// with the same secret: because the key is derived, a token of the platform is not valid
+// as a link, and a link is not valid as a token of the platform.
 func linkKey(secret []byte) ([]byte, error) {
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("the secret has %d bytes, allowed are %d or more", len(secret), minSecret)

@@ -15,7 +15,7 @@ type Store interface {
 	// PublicEvents returns the ids of all events that everybody may watch.
 	PublicEvents(ctx context.Context) ([]string, error)
 	// DelayedEvents returns the ids of all events that the public may watch only with
-	// a delay. As long as positions cannot be delayed, it may not watch them at all.
+	// a delay. Positions cannot be delayed yet, so these events are closed to the public.
 	DelayedEvents(ctx context.Context) ([]string, error)
 	// Revocations returns the ids of all tokens with a revocation in force.
 	Revocations(ctx context.Context) ([]string, error)

@@ -11,7 +11,7 @@ import (
 )
 
 // denialTTL is the longest time for which a denial is cached. It is short, because a
-// user whom the platform has just allowed waits for it.
+// user who has just been given access is refused until it has passed.
 const denialTTL = 2 * time.Second
 
 // platformAuth is AUTH_MODE=http: the platform identifies the user of a credential.

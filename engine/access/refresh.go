@@ -23,7 +23,8 @@ func (g *Guard) followNotifications(ctx context.Context) {
 }
 
 // refreshLoop refreshes the lists at the interval and after notifications, until ctx
-// ends. After a change it drops cached answers and has all sessions checked again.
+// ends. After a change or a notification it drops the cached answers and calls
+// Options.Changed, so that all sessions are checked again.
 func (g *Guard) refreshLoop(ctx context.Context) {
 	timer := time.NewTimer(pace.Jitter(g.o.Refresh))
 	defer timer.Stop()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Deadline returns when the session of who ends unless it is renewed; zero is never.
+// Deadline returns when a session ends unless it is renewed. Zero means never.
 func (g *Guard) Deadline(who any) time.Time {
 	if id, ok := who.(*Identity); ok {
 		return id.expires
@@ -14,8 +14,8 @@ func (g *Guard) Deadline(who any) time.Time {
 	return time.Time{}
 }
 
-// Confirm checks whether who may stay connected. It returns the current identity, or
-// nil if they may not. An error means that the platform did not answer.
+// Confirm checks whether a client may stay connected. It returns the current identity,
+// or nil if the client may not stay. An error means that the platform did not answer.
 func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok {
@@ -42,8 +42,8 @@ func (g *Guard) ConfirmKey(who any) string {
 	return string(k[:])
 }
 
-// Renew returns the identity of a new token for the session of who, or nil if the token
-// is invalid or belongs to another user.
+// Renew checks a new token for an existing session. It returns the identity of the
+// token, or nil if the token is invalid or belongs to another user.
 func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok || g.auth == nil && id.event == "" {

@@ -15,13 +15,13 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// slotTTL is how long a slot stays taken without a renewal, when the instance that
-// holds it has died. Slots are renewed three times in that time, so that two renewals
-// may fail.
+// slotTTL is how long a slot stays taken without a renewal, for example after the
+// instance that holds it has died. Slots are renewed every third of it, so two renewals
+// in a row may fail.
 const slotTTL = 30 * time.Second
 
-// releaseBatch is the most members of one command, which blocks all other commands of
-// the server.
+// releaseBatch is the most members that one command removes. The server runs one command
+// at a time, so a larger batch would delay all other commands.
 const releaseBatch = 500
 
 // Slots counts the connections of share links on all instances. Its methods are called
@@ -29,7 +29,7 @@ const releaseBatch = 500
 type Slots interface {
 	// TakeConnectionSlot adds a member to key for ttl, unless key has limit members.
 	TakeConnectionSlot(ctx context.Context, key, member string, limit int, ttl time.Duration) (taken bool, err error)
-	// RenewConnectionSlots prolongs members, and adds missing ones again.
+	// RenewConnectionSlots extends members by ttl from now, and adds missing ones again.
 	RenewConnectionSlots(ctx context.Context, key string, members []string, ttl time.Duration) error
 	// ReleaseConnectionSlots removes members.
 	ReleaseConnectionSlots(ctx context.Context, key string, members []string) error
@@ -38,7 +38,7 @@ type Slots interface {
 // errLinkFull means that all connections of a share link are taken.
 var errLinkFull = errors.New("all connections of the share link are taken")
 
-// slot is one connection of a share link. slotKeeper compares its address.
+// slot is one connection of a share link. slotKeeper identifies it by its pointer.
 type slot struct{ key, member string }
 
 // slotKeeper keeps the slots that this instance holds. Any goroutine may call take and
@@ -62,7 +62,7 @@ func (k *slotKeeper) take(ctx context.Context, link string, limit int) (*slot, e
 	own := &slot{key: "pitwall:link:" + link, member: rand.Text()}
 	taken, err := k.store.TakeConnectionSlot(ctx, own.key, own.member, limit, slotTTL)
 	if err != nil {
-		k.release(own) // Redis may have taken it
+		k.release(own) // Redis may have run the command
 		return nil, fmt.Errorf("count the connections of a share link: %w", err)
 	}
 	if !taken {

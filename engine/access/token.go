@@ -76,8 +76,8 @@ func subprotocolToken(r *http.Request) string {
 	return ""
 }
 
-// cookieHeader returns a Cookie header with these cookies, in the order of names. So
-// the same session always gives the same text.
+// cookieHeader returns a Cookie header with the named cookies, always in the order of
+// names. So equal cookies always give the same text, which is part of a cache key.
 func cookieHeader(r *http.Request, names []string) string {
 	var out []string
 	cookies := r.Cookies()

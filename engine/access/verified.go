@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// verifiedTTL is the longest time for which a valid signature is not verified again.
+// verifiedTTL is how long a valid signature is trusted before it is verified again.
 // Expiry and revocation are checked on every use.
 const verifiedTTL = time.Hour
 

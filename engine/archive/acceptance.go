@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// acceptance records whether the database accepts some rows while it refuses
-// others. If it does, the refused row is at fault; otherwise the database is. All
-// streams share it, because they share the table. It orders events by ticks of a
-// logical clock. Any goroutine may use it.
+// acceptance records whether the database accepts some rows while it refuses others. If
+// it does, the refused row is at fault; otherwise the database is. All streams share it,
+// because they share the table. A logical clock orders the inserts and refusals. Any
+// goroutine may use it.
 type acceptance struct {
 	mu           sync.Mutex
 	clock        uint64 // the last tick

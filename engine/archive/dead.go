@@ -25,9 +25,9 @@ type DeadLetter struct {
 // letterPage is how many dead letters are read at once.
 const letterPage = 500
 
-// ListDeadLetters returns the dead letters of a stream in the order in which they
-// were first written, one for each source id, even if it was written several times.
-// Other entries of the stream are left out. Original reads the record of a letter.
+// ListDeadLetters returns the dead letters of a stream in the order in which they were
+// first written. Letters with the same source id are one letter. Entries that are not
+// dead letters are left out. Original reads the record of a letter.
 func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter, error) {
 	var list []DeadLetter
 	places := map[redis.ID]int{}
@@ -79,8 +79,8 @@ func sourceID(fields []string) (id redis.ID, ok bool) {
 // ErrNoFields says that a letter has no record, only an id: the entry was too large.
 var ErrNoFields = errors.New("the entry was too large, so the dead letter has only its id")
 
-// Original returns the fields of the record as it arrived, names and values in
-// turn, or ErrNoFields.
+// Original returns the fields of the record as it arrived, alternating name and value,
+// or ErrNoFields.
 func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, error) {
 	if l.Reason == reasonEntry {
 		return nil, fmt.Errorf("read dead letter %s: %w; the stream %s has the entry until it is trimmed", l.ID, ErrNoFields, l.Stream)

@@ -93,10 +93,12 @@ func (k *monthKeeper) bounds() bounds {
 	return bounds{k.retention, cutoff(now, k.retention).UnixMilli(), cutoff(now.Add(-detachGrace), k.retention).UnixMilli()}
 }
 
-// tooOld reports whether a position is too old: it was too old when it arrived, so
-// that a late read does not expire it, or its month is detached. It must also be too
-// old at the current time, in case Redis had a wrong clock and the arrival is in the
-// future.
+// tooOld reports whether a position is too old for the table. Two conditions must hold:
+//
+//   - It is too old now. This matters if the clock of Redis was wrong and the arrival
+//     is in the future.
+//   - It was already too old when it arrived, or its month is detached. So a position
+//     that only waited too long in the stream is still inserted.
 func (b *bounds) tooOld(p *codec.Position) bool {
 	return p.TS < b.expired && (p.TS < b.detached || p.TS < cutoff(time.UnixMilli(p.Arrival), b.retention).UnixMilli())
 }

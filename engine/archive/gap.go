@@ -2,20 +2,21 @@ package archive
 
 import "pitwall/engine/internal/redis"
 
-// gap counts the entries that trimming removed after the group's last delivered
-// entry. Redis reports no such number: the group continues at the first entry that
-// is left, as if there had been nothing in between.
+// gap counts the entries that were trimmed before they were delivered to the group.
+// Redis does not report them: the group continues at the first entry that is left, as
+// if there had been nothing in between.
 //
-// The number is: entries removed from the stream, minus entries delivered to the
-// group. Redis reports both: entries-added minus the length, and entries-read. But
-// servers before 7.4 never add the entries of a gap to entries-read. This error
-// (skew) is measured whenever everything has been delivered to the group, because
-// entries-read must equal entries-added then. Until the first such moment after a
-// start or a gap, only a range is known.
+// Trimming removes the oldest entries first. Once the last delivered entry is gone, the
+// loss is the number of removed entries minus the number of delivered ones. Redis
+// reports both: entries-added minus the length, and entries-read. But servers before 7.4
+// never add the entries of a gap to entries-read. This error is called skew. It can be
+// measured whenever everything has been delivered, because entries-read should then
+// equal entries-added. After a start or a gap, only a range is known until that happens.
 //
-// There is also a lower bound, for any server: the growth of the difference of the
-// two numbers since the last such moment (base), or since a time when nothing had
-// been removed from the stream. It corrects a loss that was reported too low.
+// A lower bound is known on any server: how much the difference of the two numbers has
+// grown since the base. The base is the last time at which everything had been
+// delivered, or at first a time at which nothing had been removed. The lower bound
+// corrects a loss that was reported too low.
 type gap struct {
 	skew             int64 // entries missing from entries-read when everything had been delivered
 	known            bool  // skew is still valid
@@ -74,8 +75,8 @@ func counts(s redis.StreamState) bool {
 	return s.Read != redis.Unknown && s.Added != redis.Unknown
 }
 
-// lastDeliveredRemoved reports whether the last delivered entry was removed. Undelivered entries
-// after it may have been removed as well.
+// lastDeliveredRemoved reports whether the last delivered entry was removed. Entries
+// after it, which were not delivered, may have been removed as well.
 func lastDeliveredRemoved(s redis.StreamState) bool {
 	return !s.Delivered.IsZero() && s.Delivered.Less(firstKept(s))
 }

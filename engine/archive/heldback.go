@@ -9,20 +9,20 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// Bounds of what is held back per stream. The bytes may be exceeded by one read.
+// Bounds of what is held back per stream. One read may exceed the bytes.
 const (
 	maxHeldEntries = 10_000
 	maxHeldBytes   = 64 << 20
 )
 
 // heldBack lists the entries of a stream that stay pending while later ones are
-// archived: their letter cannot be written, or the database refuses their row and
-// it is not known yet whether the row is at fault. Redis keeps the entries; this
-// list has only their ids. Any goroutine may use it, but only the reader of
-// the stream changes it.
+// archived. Either their dead letter cannot be written, or the database refuses their
+// row and it is not known yet whether the row is at fault. Redis keeps the entries; this
+// list has only their ids. Any goroutine may use it, but only the reader of the stream
+// changes it.
 type heldBack struct {
 	stream, deadKey string
-	maxEntries      int   // entries
+	maxEntries      int
 	maxBytes        int64 // of names and values
 
 	entriesGauge, bytesGauge *metrics.Gauge

@@ -94,12 +94,13 @@ var errMissing = errors.New("the position is missing after its insert, which rep
 // by this process.
 var errNoMonth = errors.New("the month could not be made")
 
-// insertOne inserts one position. It makes up to the given number of attempts while
-// the position is missing afterwards. first is the tick of its first refusal, 0 for
-// none. A position that takes too long even alone is held back and never becomes a
-// dead letter, because another transaction may hold a lock on its key.
+// insertOne inserts one position. If the position is missing from the table after an
+// insert without an error, it tries again, up to times attempts in all. first is the
+// tick of the first refusal of the position, 0 for none. A position that takes too long
+// even alone is held back and never becomes a dead letter, because another transaction
+// may hold a lock on its key.
 func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, times int) error {
-	// Evaluated before the insert: only a row that was accepted between the two
+	// Evaluated before the insert, because only a row that was accepted between the two
 	// refusals shows that this row is at fault.
 	guilty := first > 0 && w.acceptance.acceptedSince(first)
 	for ; ; times-- {
@@ -137,9 +138,9 @@ func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, ti
 	}
 }
 
-// lacksItsMonth reports whether a position was refused because the month of its
-// arrival does not exist. Then all current rows fail while late rows of other months
-// are accepted, so an accepted row does not show that this one is at fault.
+// lacksItsMonth reports whether a position was refused because its month does not exist,
+// and arrived in that month. Then all current rows fail while late rows of other months
+// are accepted. So an accepted row does not show that this one is at fault.
 func lacksItsMonth(p *codec.Position, err error) bool {
 	return errors.Is(err, errNoMonth) && db.Month(time.UnixMilli(p.TS)).Equal(db.Month(time.UnixMilli(p.Arrival)))
 }
@@ -153,8 +154,8 @@ func (w *writer) firstRefusal(p *part, i int) uint64 {
 	return w.acceptance.tick()
 }
 
-// retrySuspects inserts those suspects again for which another row was accepted
-// since their refusal: a second refusal shows that they are at fault.
+// retrySuspects inserts a suspect again if another row was accepted after its refusal. A
+// second refusal then shows that the suspect is at fault.
 func (w *writer) retrySuspects(ctx context.Context, p *part) error {
 	suspects := p.suspects
 	p.suspects = nil
@@ -168,10 +169,10 @@ func (w *writer) retrySuspects(ctx context.Context, p *part) error {
 	return nil
 }
 
-// insertWithRetry inserts positions until the store accepts or refuses them, or
-// until the insert took too long twice; kind says which. It makes months that
-// are missing. It retries any other failure until ctx ends, and then returns the
-// kind db.FailureWait.
+// insertWithRetry inserts positions until the store accepts or refuses them, or until
+// the insert has taken too long twice. kind says which of these happened. It makes
+// months that are missing. It retries any other failure until ctx ends, and then returns
+// the kind db.FailureWait.
 func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position) (result db.InsertResult, kind db.Failure, err error) {
 	var pause pace.Backoff
 	made, retried := false, false
@@ -180,7 +181,7 @@ func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position
 			return result, 0, nil
 		}
 		kind = db.Classify(err)
-		if !made && db.IsMissingPartition(err) { // once per attempt: the cause may be something else
+		if !made && db.IsMissingPartition(err) { // months are made once per attempt, because the error may have another cause
 			monthErr := w.makeMonths(ctx, positions)
 			if made = monthErr == nil; made {
 				continue

@@ -64,9 +64,9 @@ func (r *reader) skipOversized(ctx, flush context.Context, from *redis.ID) error
 	return nil
 }
 
-// retryEvery is the interval at which entries that are held back are retried.
-// Reading them resets their idle time, so that no other process claims them: the
-// interval must be well below ClaimIdle.
+// retryEvery is the interval at which entries that are held back are retried. Reading
+// them resets their idle time, so that no other process claims them. So the interval
+// must be well below ClaimIdle.
 func (r *reader) retryEvery() time.Duration {
 	return max(min(r.opt.ClaimInterval, r.opt.ClaimIdle/2), minRetryEvery)
 }
@@ -74,8 +74,8 @@ func (r *reader) retryEvery() time.Duration {
 // minRetryEvery bounds retryEvery from below.
 const minRetryEvery = 10 * time.Millisecond
 
-// retryHeld retries the entries that are held back, when the retry is due. While
-// there is no room for more of them, it repeats that and does not return.
+// retryHeld retries the entries that are held back, when the retry is due. As long as
+// there is no room to hold back more entries, it repeats that and does not return.
 func (r *reader) retryHeld(ctx, flush context.Context) error {
 	for ctx.Err() == nil {
 		if r.held.empty() {
@@ -95,9 +95,9 @@ func (r *reader) retryHeld(ctx, flush context.Context) error {
 	return nil
 }
 
-// claim takes over and archives entries that have been pending for too long on
-// any consumer, when the next claim is due. It continues where the last claim
-// stopped and ends at the end of the list.
+// claim takes over and archives entries that have been pending for too long on any
+// consumer, if a claim is due. It continues where the last claim stopped, and stops at
+// the end of the list of pending entries.
 func (r *reader) claim(ctx, flush context.Context) error {
 	now := time.Now()
 	if now.Before(r.nextClaim) {

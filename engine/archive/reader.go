@@ -35,7 +35,7 @@ type reader struct {
 	claimFrom   redis.ID  // where the next claim begins
 	nextRetry   time.Time // when entries that are held back are retried
 	hadGroup    bool      // the group existed before, so a missing group was lost
-	checkFirst  bool      // the stream may have been trimmed beyond the group's last entry
+	checkFirst  bool      // check before the next read whether undelivered entries were trimmed
 
 	pause      pace.Backoff
 	sessionLog pace.LogLimiter // failed sessions
@@ -61,8 +61,8 @@ func newReader(a *Archive, stream string, m *monitor, log *slog.Logger) *reader 
 	}
 }
 
-// run archives until ctx ends. flush outlives ctx by the time that the current
-// batch may still take.
+// run archives until ctx ends. flush ends later than ctx, so that the current batch can
+// be completed.
 func (r *reader) run(ctx, flush context.Context) error {
 	defer r.conn.Close()
 	for ctx.Err() == nil {
@@ -82,7 +82,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 	// failed. The entries of both are pending: process them one last time.
 	err := r.processPending(flush, flush)
 	if cause := context.Cause(flush); cause != nil && err != nil {
-		err = fmt.Errorf("%w: %v", cause, err) // what it was busy with tells why
+		err = fmt.Errorf("%w: %v", cause, err) // err says what took so long
 	} else if cause != nil {
 		err = cause
 	}
@@ -130,8 +130,8 @@ func (r *reader) session(ctx, flush context.Context) error {
 	return nil
 }
 
-// checkAfter is the time without a read after which the stream is checked before
-// the next read.
+// checkAfter is how long the processing of a read may take before the stream is checked
+// for trimming before the next read.
 const checkAfter = 100 * time.Millisecond
 
 // checkTrimmed looks for records that were trimmed before their delivery. It must

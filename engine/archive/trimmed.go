@@ -8,8 +8,8 @@ import (
 )
 
 // checkTrimmed reads the state of the stream, and counts and logs what trimming has
-// removed. The lock is held during the read, so that the states that both callers
-// read are compared in order, and no loss is counted twice.
+// removed. Two goroutines call it. It holds the lock during the read, so that their
+// states are compared in order and no loss is counted twice.
 func (m *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

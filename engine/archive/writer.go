@@ -205,8 +205,8 @@ func (w *writer) lettersRefused(b *batch, err error) {
 	}
 }
 
-// searchBudget is how many refused rows a limited search finds. It leaves the rest
-// for the next pass, so that a pass is cheap while the database refuses every row.
+// searchBudget is how many refused rows a limited search looks for. It leaves the rest
+// to the next pass, so that a pass is cheap while the database refuses every row.
 const searchBudget = 100
 
 // limitSearch begins or ends a limited search: a pass over rows that were refused
@@ -217,8 +217,8 @@ func (w *writer) limitSearch(on bool) {
 	w.limited, w.budget = on, searchBudget
 }
 
-// slowRowCost is what a single row that takes too long costs of the budget. It is
-// high, because such a row costs a timeout.
+// slowRowCost is how much of the budget is spent on a single row that takes too long. It
+// is high, because each such row takes a whole timeout.
 const slowRowCost = 25
 
 // spendBudget charges the budget for a refused row.

@@ -46,9 +46,9 @@ const scriptTime = 2 * time.Second
 
 // authorizer decides who may send commands, and which. Any goroutine may use it.
 //
-// Commands of a script pass through it as well. They are told apart by the state
-// (Peer.Ctx) that miniredis gives a client: a connection has none before its first
-// command, and all commands of one script share one from the start.
+// Commands of a script pass through it as well. The state that miniredis gives a client
+// (Peer.Ctx) tells the two apart: a connection has none before its first command, and
+// all commands of one script share one from the start.
 type authorizer struct {
 	scripts    map[string]bool // the scripts that may run, by their text
 	password   []byte          // SHA-256 of it, nil for none

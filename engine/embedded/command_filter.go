@@ -56,8 +56,8 @@ func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 // xclaimOptions are the options of XCLAIM that take a value.
 var xclaimOptions = []string{"IDLE", "TIME", "RETRYCOUNT"}
 
-// rewriteXadd replaces the bound of an XADD by ours, or keeps its own if that is
-// lower, and dispatches the result instead:
+// rewriteXadd gives an XADD our bound, unless its own bound is lower, and dispatches the
+// result instead:
 //
 //	XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] id field value …
 func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {

@@ -7,8 +7,8 @@ import (
 )
 
 // allowOrigins lets pages of ALLOWED_ORIGINS read the answers (CORS). They use a plain
-// GET /live to learn why a handshake was refused. Pages of origins that are named,
-// not only allowed by *, may send cookies, as with a handshake.
+// GET /live to learn why a handshake was refused. A page may send cookies only if the
+// setting names its origin; * is not enough. The same holds for handshakes.
 func (s *Server) allowOrigins(next http.Handler) http.Handler {
 	allowed := s.opts.Origins
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

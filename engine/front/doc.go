@@ -17,6 +17,6 @@
 //
 // # Caveats
 //
-// net/http gives up a connection that upgrades. Shutdown neither closes it nor waits
-// for it. The live server's drain does, and must run first.
+// After an upgrade net/http no longer manages a connection: Shutdown neither closes it
+// nor waits for it. The live server's drain does both, and must run first.
 package front

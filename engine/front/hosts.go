@@ -64,14 +64,19 @@ func (s *Server) classifyHost(r *http.Request, at net.Addr) hostDecision {
 }
 
 // throughProxy reports whether a request to a loopback listener came through a trusted
-// proxy. Either the peer address is not loopback, which only a PROXY header causes, or
-// it is the proxy's address and the request has X-Forwarded-For. The address alone is
-// not enough, because other programs on this machine have it too.
+// proxy. There are three signs of it:
 //
-// A page that uses DNS rebinding can set X-Forwarded-For, but not Host, which names
-// the port of this listener. Clients of a proxy name the port of the proxy. On port
-// 80, which Host omits, the two look the same, but the page still cannot open a
-// WebSocket.
+//   - The peer address is not loopback. Only a PROXY header causes that.
+//   - The peer address is that of the proxy, and PROXY_PROTOCOL is on. The connection
+//     then began with a PROXY header, which no browser sends.
+//   - The peer address is that of the proxy, the request has X-Forwarded-For, and Host
+//     does not name the port of this listener.
+//
+// The address alone is not enough, because other programs on this machine have it too.
+// A page that uses DNS rebinding can set X-Forwarded-For, but it cannot change Host,
+// which names the port of this listener. Clients of a proxy name the port of the proxy.
+// Host omits port 80, so on that port the two look the same. Even then the page cannot
+// open a WebSocket.
 func (s *Server) throughProxy(r *http.Request, at net.Addr) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -90,9 +95,9 @@ func namesPort(host string, at net.Addr) bool {
 	return err == nil && ok && port == strconv.Itoa(tcp.Port)
 }
 
-// warnOfProxies warns at start of a proxy on this machine that is not in
-// TRUSTED_PROXIES: all of its clients have a loopback address, to which the default
-// limits per address do not apply. No request shows that.
+// warnOfProxies warns at start if HTTP_ADDR is a loopback address and TRUSTED_PROXIES is
+// empty. All clients of a proxy on this machine would then have a loopback address, to
+// which the default limits per address do not apply. No request can reveal that.
 func (s *Server) warnOfProxies(at net.Addr) {
 	open := s.opts.SignIn || s.opts.Anonymous
 	if origin.IsLoopback(at) && open && len(s.opts.Proxies) == 0 {

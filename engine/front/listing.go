@@ -32,7 +32,7 @@ type Listing struct {
 func NewListing(core *shard.Core, log *slog.Logger) *Listing { return &Listing{core: core, log: log} }
 
 // Swap implements eventmap.Target: it swaps the map of the core and makes the list
-// again. Even after an error the new map is in force.
+// again. It does so even after an error, because the new map may be in force already.
 func (l *Listing) Swap(ctx context.Context, r shard.Roster) error {
 	err := l.core.Swap(ctx, r)
 	l.Rebuild()

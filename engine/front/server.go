@@ -87,8 +87,8 @@ func New(o Options) (*Server, error) {
 }
 
 // handler serves all paths. Handlers that apply to every path wrap the mux. The request
-// limit is outside of CORS and the check of Host, so that preflights and refusals
-// count. Handshakes skip it, because the live server has limits of its own for them.
+// limit runs before CORS and the check of Host, so that it counts preflights and
+// refusals. Handshakes skip it, because the live server has its own limits for them.
 func (s *Server) handler(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/live", s.opts.Live)

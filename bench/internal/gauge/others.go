@@ -8,9 +8,9 @@ import (
 // kernelThreads is the id of the process that all kernel threads descend from.
 const kernelThreads = 2
 
-// ReadOthers is the CPU time of all processes of this machine that do not descend
-// from root, since their start, without kernel threads. A process that ends stays
-// in the sum, because its parent takes its time over. In a container only the
+// ReadOthers is the CPU time, since their start, of all processes of this machine that
+// do not descend from root. Kernel threads do not count. A process that has ended stays
+// in the sum, because its time is added to that of its parent. In a container only the
 // processes of the container are visible.
 func ReadOthers(root int) (sum time.Duration, err error) {
 	all := allStats()

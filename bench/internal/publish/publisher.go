@@ -58,7 +58,8 @@ func New(o Options) (*Publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to Redis (--redis): %w", err)
 	}
-	// The devices of an event must not send right after each other.
+	// The order is random, so that the devices of an event do not send right after each
+	// other.
 	p := &Publisher{o: o, client: client, rate: o.Rate, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: latency.New(), stored: latency.New()}
 	for i := range o.Devices {
 		p.devices = append(p.devices, newDevice(o.Prefix, i))

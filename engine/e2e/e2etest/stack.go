@@ -37,7 +37,8 @@ type Stack struct {
 	RedisURL, DatabaseURL string
 }
 
-// NewStack enters so many devices, Device(0) and up, in Event.
+// NewStack starts the servers, migrates the database, and enters devices in Event, from
+// Device(0) on.
 func NewStack(t testing.TB, devices int) *Stack {
 	t.Helper()
 	s := &Stack{T: t, Redis: testenv.Redis(t, testenv.AOF()), PG: testenv.Postgres(t), URL: testenv.NewDatabase(t)}

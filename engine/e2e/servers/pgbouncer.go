@@ -49,7 +49,7 @@ func (c *Cluster) Bounce(sessions int, aliases map[string]string) (*Bouncer, err
 	return b, nil
 }
 
-// URL is a database of the cluster as it is reached through b.
+// URL converts the URL of a database of the cluster to the URL through b.
 func (b *Bouncer) URL(database string) string {
 	u, err := url.Parse(database)
 	if err != nil {

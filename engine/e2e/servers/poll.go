@@ -2,8 +2,8 @@ package servers
 
 import "time"
 
-// pollEvery is how often Poll looks: often enough to lose no time that matters, and
-// seldom enough to leave the processor to others.
+// pollEvery is the interval at which Poll calls the condition. It is short, so that tests
+// do not wait long, but leaves most of the processor to the servers.
 const pollEvery = 2 * time.Millisecond
 
 // Poll reports whether cond became true within the given time. cond runs on the

@@ -19,10 +19,10 @@ type Process struct {
 	done    chan struct{} // closed once the process has ended and was reaped
 }
 
-// StartProcess starts cmd with its output appended to logPath. The kernel sends
-// onDeath to the process when the thread that started it ends. So a goroutine with a
-// thread of its own starts it and waits for it: the thread then ends before the process
-// only together with the whole owner.
+// StartProcess starts cmd with its output appended to logPath. The kernel sends onDeath
+// to the process when the thread that started it ends. So a goroutine that is locked to
+// its thread starts the process and waits for it. The thread then ends before the process
+// only if the whole program ends.
 func StartProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*Process, error) {
 	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {

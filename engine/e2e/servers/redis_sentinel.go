@@ -8,10 +8,10 @@ import (
 	"strconv"
 )
 
-// StartSentinels starts n Sentinels, in folders within dir. They watch a master under
-// a name, and promote its replica when it is gone for a second. It returns when each
-// Sentinel knows the others and the replica. The caller ends them, also those that
-// come with an error.
+// StartSentinels starts n Sentinels, in folders within dir. They watch a master under a
+// name, and promote its replica when the master does not answer for a second. It returns
+// when each Sentinel knows the others and the replica. The caller ends them, even those
+// that are returned with an error.
 func StartSentinels(dir, name string, n int, master *Redis) ([]*Redis, error) {
 	host, port, err := net.SplitHostPort(master.Addr())
 	if err != nil {

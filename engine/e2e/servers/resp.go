@@ -16,9 +16,9 @@ type ReplyError string
 // Error is the text of the reply.
 func (e ReplyError) Error() string { return string(e) }
 
-// Conn speaks the Redis protocol (RESP2), one command at a time. It shares nothing
-// with the client that is tested, so a fault of that one does not hide itself. It is
-// not safe for concurrent use.
+// Conn speaks the Redis protocol (RESP2), one command at a time. It shares no code with
+// the client that is tested, so a fault of that client cannot hide itself. It is not safe
+// for concurrent use.
 type Conn struct {
 	conn net.Conn
 	r    *bufio.Reader

@@ -15,10 +15,10 @@ const (
 	publicQuery  = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public AND delay_s = 0 AND event_id IS NOT NULL"
 	delayedQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE (delay_s = 0) IS NOT TRUE AND event_id IS NOT NULL"
 
-	// revocationMargin is how long a revocation outlives its token, because tokens
-	// are accepted for a short time after their end. Both ends are compared with the
-	// clock of this process: by another clock, which may be ahead, a revocation could
-	// end before its token.
+	// revocationMargin is how long a revocation outlives its token, because tokens are
+	// accepted for a short time after their expiry. The query compares with the clock of
+	// this process, which also decides when a token expires. The database's clock may be
+	// ahead, so a revocation could end before its token.
 	revocationMargin = time.Hour
 )
 

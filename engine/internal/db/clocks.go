@@ -14,8 +14,8 @@ import (
 	"pitwall/shard"
 )
 
-// clockSlack is how far two offsets of one clock may differ to count as equal, in ms.
-// It covers the varying delay between a device and the stream.
+// clockSlack is the greatest difference, in ms, at which two offsets of one clock count
+// as equal. It covers the varying delay between a device and the stream.
 const clockSlack = 5000
 
 // saveClock adds a row unless the newest row at or before it has the same offset. No

@@ -49,10 +49,10 @@ type Database interface {
 	// Kind returns "postgres" or "sqlite".
 	Kind() string
 
-	// Migrate applies the missing migrations and returns the names of the applied
-	// files in order, also when a later one failed. Concurrent calls, also of other
-	// processes, wait for each other. It fails when something is missing afterwards,
-	// as CheckSchema would.
+	// Migrate applies the missing migrations and returns the names of the applied files
+	// in order, even if a later one failed. Concurrent calls wait for each other, even
+	// in different processes. It fails when something is missing afterwards, as
+	// CheckSchema would.
 	Migrate(ctx context.Context) ([]string, error)
 
 	// Status lists the migrations and changes nothing.
@@ -95,12 +95,13 @@ type Database interface {
 	InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error)
 
 	// LastPositions calls fn with the newest positions of each device, in no
-	// particular order; devices without any are left out. The newest position is that
-	// with the newest live time by rule and pitwall_clocks, which a spectator would
-	// see if all rows had arrived live. Rows that the decoder would refuse are left out. The cost grows with the
-	// number of devices, not of rows, except that faulty rows newer than a good one
-	// are read one by one. fn must not keep the Last, but may keep its strings and
-	// Faulty. An error of fn ends the call and is returned unchanged.
+	// particular order. Devices without a position are left out, and so are rows that
+	// the decoder would refuse. The newest position is the one with the newest live
+	// time by rule and pitwall_clocks: a spectator would see it if all rows had arrived
+	// live. The cost grows with the number of devices and not of rows, except that
+	// faulty rows newer than a good one are read one by one. fn must not keep the Last,
+	// but may keep its strings and Faulty. An error of fn ends the call and is returned
+	// unchanged.
 	LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error
 
 	// Clocks returns the newest row of pitwall_clocks of each device, in no particular
@@ -135,9 +136,9 @@ type Database interface {
 
 	// Sessions is the greatest number of connections for MayWatch.
 	Sessions() int
-	// CheckQuery checks without running query whether MayWatch can run it, as far as
-	// the server can tell. It returns nil or what is wrong. It uses a new connection to
-	// DATABASE_DIRECT_URL.
+	// CheckQuery checks whether MayWatch can run query, as far as the server can tell
+	// without running it. It returns nil or what is wrong. On PostgreSQL it uses a new
+	// connection to DATABASE_DIRECT_URL.
 	CheckQuery(ctx context.Context, query string) error
 
 	// Revoke makes a token invalid until it expires, and notifies ChannelAccess.

@@ -17,8 +17,9 @@ type extra struct {
 	attributes string // only names that the row does not have
 }
 
-// extraOf returns what p adds to a row with the attributes have and the same device,
-// time and place. ok is false when p adds no name, or is faulty and thus never shown.
+// extraOf returns the attributes that p adds to a row of the same device, time and
+// place. have are the attributes of the row. ok is false when p adds no name, or is
+// faulty and therefore never shown.
 func extraOf(p *codec.Position, have codec.Attributes) (x extra, ok bool) {
 	if p.Faulty {
 		return extra{}, false

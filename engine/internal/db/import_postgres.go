@@ -19,7 +19,7 @@ const importLock = "SELECT pg_advisory_xact_lock(hashtext('pitwall roster import
 func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error) {
 	var bad badRows
 	checkRows(rows, &bad)
-	if len(bad.errs) > 0 {
+	if len(bad.errs) > 0 { // otherwise normalize checks the entries, by the spelling of the database
 		checkEntries(rows, &bad)
 	}
 	if err := bad.err(); err != nil {

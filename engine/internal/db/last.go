@@ -48,9 +48,10 @@ const (
 // because it suffices when the clock is right and few rows are faulty.
 var topPages = [...]int{8, pageRows, pageRows}
 
-// arrivalSlack bounds, in ms, how far apart positions of one burst arrive. Of positions
-// that are shown under their arrival, the one with the newest device time wins if they
-// arrived within it, as in a batch on the live path; otherwise the later arrival wins.
+// arrivalSlack is how far apart, in ms, the positions of one burst may arrive. It matters
+// for positions that are shown under their arrival. If two of them arrived within it, the
+// one with the newer device time wins, as in a batch on the live path. Otherwise the later
+// arrival wins.
 const arrivalSlack = 1000
 
 // probe is one search in the index: the newest rows of a device with a time between low

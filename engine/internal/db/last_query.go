@@ -152,9 +152,9 @@ func (l *lastQuery) readGood(ctx context.Context, size int, full func(i int, lea
 	return err
 }
 
-// readTop reads from the newest row down, as long as older rows may be newer in live
-// time. The last page begins at the current time, because all rows above it may be of a
-// clock that was ahead.
+// readTop reads from the newest row down, as long as an older row may have a newer live
+// time. The last page begins at the current time, because the rows above may all come
+// from a clock that was ahead.
 func (l *lastQuery) readTop(ctx context.Context) error {
 	next := map[int]int64{} // device to the time at which its next page begins
 	for _, i := range l.unresolved {
@@ -184,9 +184,9 @@ func (l *lastQuery) readTop(ctx context.Context) error {
 	return nil
 }
 
-// floor returns a time such that no row at or before it can be the one to show. The
-// tolerance counts twice, because each of two rows may be off by it. The difference of
-// the clocks counts, because it may make a later arrival look earlier.
+// floor returns the time at or before which no row can be the one to show. It subtracts
+// the tolerance twice, because each of two rows may be off by it. It also subtracts the
+// difference of the clocks, which may make a later arrival look earlier.
 func (l *lastQuery) floor(d *deviceState) int64 {
 	if d.live == math.MinInt64 {
 		return math.MinInt64

@@ -85,15 +85,19 @@ func (r *ruleAt) dateRow(m rowTime, clocks []shard.Clock) (d datedRow, ok bool) 
 	return byArrival()
 }
 
-// untimedSlack bounds the sequence numbers, taken as ms, of entries whose records
-// have no time.
+// untimedSlack is how far, in ms, the time of a row may be after its arrival to count as
+// missing. A record without a time gets the time of its entry plus the sequence number of
+// the entry as ms (codec.EntryTime).
 const untimedSlack = 1000
 
-// newestOf returns the row to show. It finds the newest row of each of two kinds. Rows
-// that are shown under their own time are ordered by that. Rows that are shown under
-// their arrival are ordered by that; among those that arrived together, the newest own
-// time wins. Of these two rows the one that arrived later wins, unless the one under its
-// own time was sent late: then the newer live time wins.
+// newestOf returns the row to show. It first finds the newest row of each of two kinds:
+//
+//   - Among the rows that are shown under their own time, the newest time wins.
+//   - Among the rows that are shown under their arrival, the latest arrival wins. If
+//     several arrived together (arrivalSlack), the newest own time wins.
+//
+// Of these two rows the later arrival wins. But if the row under its own time was sent
+// late, the newer live time wins.
 func newestOf(list []datedRow) (best datedRow, ok bool) {
 	var own, made datedRow
 	var hasOwn, hasMade bool

@@ -20,17 +20,16 @@ type Partitions interface {
 	EnablePartitions(ctx context.Context) (bool, error)
 
 	// MakePartitions makes those months that are missing, and returns the names of
-	// the new tables. A month is given by any time in it. Times that another
-	// partition covers stay there. Several processes may call it at the same time,
-	// and it does not block writers. It fails with ErrNotPartitioned when positions
-	// is not partitioned by ts.
+	// the new tables. A month is given by any time in it. If an existing partition
+	// covers a part of a month, only the rest is made. Several processes may call it at
+	// the same time, and it does not block writers. It fails with ErrNotPartitioned
+	// when positions is not partitioned by ts.
 	MakePartitions(ctx context.Context, months []time.Time) ([]string, error)
 
-	// DetachPartitions detaches the partitions that end at before, or earlier,
-	// without blocking readers or writers. They stay as tables. It returns their
-	// names, also when a later one failed. It finishes an interrupted detach, and
-	// does nothing while another process detaches. It fails with ErrNotPartitioned as
-	// MakePartitions does.
+	// DetachPartitions detaches the partitions that end at or before a time, without
+	// blocking readers or writers. They stay as tables. It returns their names, even if
+	// a later one failed. It finishes an interrupted detach, and does nothing while
+	// another process detaches. It fails with ErrNotPartitioned as MakePartitions does.
 	DetachPartitions(ctx context.Context, before time.Time) ([]string, error)
 
 	// Now returns the time of the server; on SQLite, of this machine.
@@ -59,7 +58,7 @@ func Months(t time.Time, n int) []time.Time {
 	return out
 }
 
-// span is the time from from until to, to excluded.
+// span is a period that includes from and excludes to.
 type span struct{ from, to time.Time }
 
 // free returns the parts of s that taken do not cover, in order.

@@ -21,9 +21,9 @@ func (p *postgres) MakePartitions(ctx context.Context, months []time.Time) ([]st
 	return made, nil
 }
 
-// makeMonth makes what is missing of a month, in its own transaction: no partition, one,
-// or several if existing ones cover parts of it. The advisory lock is taken before the
-// partitions are read, so that two processes do not make the same one.
+// makeMonth makes the missing part of a month, in its own transaction. That takes no
+// partition, one, or several if existing ones cover parts of the month. The advisory lock
+// is taken before the partitions are read, so that two processes do not make the same one.
 func (p *postgres) makeMonth(ctx context.Context, month time.Time) (made []string, err error) {
 	tx, err := p.inserts.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {

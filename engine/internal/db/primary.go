@@ -16,8 +16,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// standbyCheckEvery is the time after which a session is checked again before use for
-// a server that has become a standby. Reads alone would not notice that.
+// standbyCheckEvery is the time after which a session is checked again before use: its
+// server may have become a standby. Reads alone would not notice that.
 const standbyCheckEvery = 5 * time.Second
 
 // renewGap is the least time between two renewals. One renewal replaces every
@@ -40,7 +40,7 @@ const (
 	unreplicated = "pitwall unreplicated" // a commit did not wait for the standbys
 )
 
-// attrs is the parameter of a URL that says which servers it may lead to.
+// attrs finds the parameter of a URL that says which servers the URL may lead to.
 var attrs = regexp.MustCompile(`target_session_attrs\s*=\s*'?([a-z-]*)`)
 
 // wantsPrimary reports whether the servers of a URL must be primaries: yes, unless

@@ -54,7 +54,7 @@ func (s *sockets) closeAll() {
 	}
 }
 
-// socket is a connection that its list contains while it is open.
+// socket is a connection that is in its list while it is open.
 type socket struct {
 	net.Conn
 	list *sockets

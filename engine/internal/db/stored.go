@@ -20,8 +20,8 @@ type stored struct {
 	faulty             *bool
 }
 
-// storedColumns are the columns of stored that both dialects read alike. The times come
-// before them, in ms.
+// storedColumns are the columns of stored that both dialects read alike. The times, in
+// ms, and the attributes come before them.
 const storedColumns = `p.lat, p.lon, p.alt, p.speed, p.course, p.sats, p.priority, p.codec, p.faulty`
 
 func (r *stored) dest() []any {

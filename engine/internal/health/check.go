@@ -15,7 +15,7 @@ type Check struct {
 
 	// The registry's mutex guards the fields below.
 	bad    bool
-	since  time.Time // begin of the fault, or of the time without one
+	since  time.Time // start of the fault, or of the time without one
 	reason string
 	limit  pace.LogLimiter // for new faults
 	logged bool            // the fault was logged, so its recovery is logged as well

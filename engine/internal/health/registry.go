@@ -28,7 +28,7 @@ const (
 type Status struct {
 	Part   string    `json:"part"`
 	State  State     `json:"state"`
-	Since  time.Time `json:"since"` // begin of the oldest fault, or of the time without one
+	Since  time.Time `json:"since"` // start of the oldest fault, or of the time without one
 	Reason string    `json:"reason,omitempty"`
 }
 

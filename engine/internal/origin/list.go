@@ -87,8 +87,9 @@ func (l List) ContainsHost(host string) bool {
 	return err == nil && slices.ContainsFunc(l.load().all, func(o Origin) bool { return o.host == name })
 }
 
-// ParseSources reads the entries that ParseList reads, and hosts that begin with *.
-// for all hosts below one. It returns them as sources of a Content-Security-Policy.
+// ParseSources reads the entries that ParseList reads, and also hosts that begin with
+// "*.", which stand for all subdomains. It returns them as sources of a
+// Content-Security-Policy.
 func ParseSources(entries []string) (sources []string, err error) {
 	for _, entry := range entries {
 		entry = strings.TrimSpace(entry)

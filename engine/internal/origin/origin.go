@@ -50,10 +50,10 @@ func (o Origin) String() string {
 	return o.scheme + "://" + host
 }
 
-// Matches reports whether a page of this origin has sent its request to its own
-// server. host is the Host header. secure says that the request is known to have come
-// over TLS: then a page over plain HTTP is of another origin. A page over TLS always
-// matches by scheme, because a proxy that ends TLS may not say so.
+// Matches reports whether a page of this origin has sent its request to its own server.
+// host is the Host header. secure means that the request is known to have come over TLS:
+// a page over plain HTTP is then of another origin. The scheme https always matches,
+// because a proxy that terminates TLS may not report it.
 func (o Origin) Matches(host string, secure bool) bool {
 	if o.scheme != "https" && (o.scheme != "http" || secure) {
 		return false

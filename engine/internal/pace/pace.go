@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// FirstDelay and LastDelay are the least and the greatest delay of a Backoff, before
-// its random part.
+// FirstDelay and LastDelay are the first and the greatest delay of a Backoff. The actual
+// delay is a random time between half of it and all of it.
 const (
 	FirstDelay = 50 * time.Millisecond
 	LastDelay  = 5 * time.Second
 )
 
-// Backoff is the delay between attempts. It doubles from FirstDelay to LastDelay.
-// Half of it is random, so that many processes do not reconnect at the same moment.
-// The zero value is ready to use. One goroutine at a time may use it.
+// Backoff is the delay between attempts. It doubles from FirstDelay to LastDelay. A part
+// of it is random, so that many processes do not reconnect at the same moment. The zero
+// value is ready to use. One goroutine at a time may use it.
 type Backoff struct{ next time.Duration }
 
 // Delay returns the time to wait before the next attempt.
@@ -36,8 +36,8 @@ func (b *Backoff) Delay() time.Duration {
 // Reset starts again from FirstDelay. Call it after a success.
 func (b *Backoff) Reset() { b.next = 0 }
 
-// Jitter varies an interval by a random tenth, so that many processes do not ask a
-// server at the same moment.
+// Jitter varies an interval at random by up to a tenth in either direction, so that many
+// processes do not ask a server at the same moment.
 func Jitter(d time.Duration) time.Duration {
 	tenth := d / 10
 	if tenth <= 0 {
@@ -59,8 +59,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Signal wakes the goroutine that receives from it. Calls of Set before it receives
-// wake it once.
+// Signal wakes the goroutine that receives from it. Several calls of Set before it
+// receives wake it only once.
 type Signal chan struct{}
 
 // NewSignal returns a Signal that is not set.
@@ -77,9 +77,9 @@ func (s Signal) Set() {
 // FaultEvery is the default interval of a LogLimiter.
 const FaultEvery = 10 * time.Second
 
-// LogLimiter limits the log lines of a repeated fault to one per interval, which has
-// the number of faults. The zero value is ready to use. Any goroutine may use it. It
-// must not be copied after its first use.
+// LogLimiter limits the log lines of a repeated fault to one per interval. Each line can
+// state the number of faults since the line before. The zero value is ready to use. Any
+// goroutine may use it. It must not be copied after its first use.
 type LogLimiter struct {
 	Every time.Duration // 0: FaultEvery
 

@@ -1,5 +1,5 @@
-// Package plain makes foreign text safe to print and to log: device ids, attributes,
-// dead letters, messages of servers and clients.
+// Package plain makes text from other programs safe to print and to log: device ids,
+// attributes, dead letters, messages of servers and clients.
 //
 // A terminal interprets control characters (C0 and C1), and shows the text after a
 // bidirectional mark in another order. Everything that is not printable by the rules

@@ -15,17 +15,16 @@ type commands struct {
 	run runner
 	// fixedRunID is the answer of RunID for the embedded server, "" for any other.
 	fixedRunID string
-	// streamKey is a second key that TakeLease names, "" for none. A Reader on a
-	// Cluster names its stream: while their slot is moved, the lease may be on
-	// another node than the stream. Naming both makes the command wait for the
-	// move. Otherwise the Reader would create a second lease.
+	// streamKey is a second key that TakeLease names, "" for none. A Reader on a Cluster
+	// names its stream. While their slot is being moved, the lease and the stream may be
+	// on different nodes. The server then refuses a command that names both. Without the
+	// stream, the command could create a second lease on the new node.
 	streamKey string
 }
 
-// onKey says which server of a Cluster a command goes to: the one that holds the
-// key. Commands without a key need it as well. It has a type of its own so that it
-// cannot be mistaken for an argument of the command. A single server holds every
-// key.
+// onKey says which server of a Cluster a command goes to: the one that holds the key. A
+// single server holds every key. Commands without a key need it as well. It has a type
+// of its own so that it cannot be mistaken for an argument of the command.
 type onKey struct{ key string }
 
 // runner runs one command that does not block, and wraps its error with what.

@@ -23,20 +23,20 @@ while i <= #ARGV do
 end
 return 1`
 
-// Bounds of one call of deadLetterScript: the stack of the server's Lua limits
-// the letters and fields, and the bytes keep requests short.
+// Bounds of one call of deadLetterScript. The Lua stack of the server limits the letters
+// and the fields. The bound on the bytes keeps requests short.
 const (
 	maxScriptLetters = 100
 	maxScriptBytes   = 1 << 20
 	maxScriptFields  = 1000
 )
 
-// AddDeadLetters adds letters to the stream dead, which keeps about maxLen entries
-// (at least 1), and acknowledges their entries. A letter and its acknowledgement
-// are one step, so that each entry leaves one letter. The exception are letters of
-// more than 1,000 strings: they are added first and acknowledged after that. Both
-// keys must be in one slot, see [Client.DeadKey]. After an error some of the letters
-// may have been added.
+// AddDeadLetters adds letters to the stream dead, which keeps about maxLen entries (at
+// least 1), and acknowledges their entries. The server adds a letter and acknowledges
+// its entry in one step, so that each entry leaves one letter. Letters of more than
+// 1,000 strings are an exception: they are added first and acknowledged after that.
+// Both keys must be in one slot, see [Client.DeadKey]. After an error some of the
+// letters may have been added.
 func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, stream, group string, letters []DeadLetter) error {
 	for len(letters) > 0 {
 		if len(letters[0].Fields) > maxScriptFields {

@@ -75,8 +75,8 @@ type connFinder struct {
 	found   *link // the result of one of them
 }
 
-// dedicateTries is how often dedicate tries until only one connection was dialed
-// meanwhile.
+// dedicateTries is the most attempts of dedicate. It tries again if another connection
+// was dialed at the same time.
 const dedicateTries = 3
 
 // newConnFinder sets the dialer in the options, and returns the finder of the
@@ -125,9 +125,9 @@ func (f *connFinder) dialEnded(l *link, attempt int) {
 	}
 }
 
-// dedicate gets a dedicated connection from a client, and the link under it: nil
-// when that is unknown. After a failover the library dials for itself as well. If
-// two dials overlap, the connection is closed and another one is requested.
+// dedicate gets a dedicated connection from a client, and the link under it, which is
+// nil when it is unknown. After a failover the library dials for itself as well. If two
+// dials overlap, dedicate closes the connection and requests another one.
 func (f *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
 	select {
 	case f.dedicating <- struct{}{}:

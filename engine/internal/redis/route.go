@@ -140,10 +140,10 @@ func (c *Client) redirect(key string, at *node, err error) (next destination, el
 	return c.nodes.redirect(slotOf(key), destination{node: at}, err)
 }
 
-// redirect derives from the error of a command where to send it next. elsewhere is
-// false when the command has ended, with success or failure. next is the same
-// destination when the server asks to try again, and has no node when the owner has
-// to be looked up.
+// redirect derives from the error of a command where to send the command next. elsewhere
+// is false when the command has ended, with success or failure. When the server asks to
+// try again, next is the same destination. When the owner of the slot must be looked up,
+// next has no node.
 func (c *cluster) redirect(slot uint16, at destination, err error) (next destination, elsewhere bool) {
 	if err == nil || rueidis.IsRedisNil(err) {
 		return destination{}, false

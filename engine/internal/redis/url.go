@@ -19,7 +19,7 @@ const (
 	// included.
 	dialTimeout = 3 * time.Second
 
-	// writeTimeout is how long an idle connection may take to answer a ping before
+	// writeTimeout is how long an idle connection may take to answer a ping. After that
 	// it is closed.
 	writeTimeout = 5 * time.Second
 
@@ -50,7 +50,7 @@ var parameters = map[string]func(v string) bool{
 	"sentinel_user":     func(v string) bool { return v != "" },
 	"sentinel_password": func(v string) bool { return v != "" },
 	"skip_verify":       func(v string) bool { _, err := strconv.ParseBool(v); return v == "" || err == nil },
-	// Other programs understand these; here they change nothing.
+	// Other programs understand these. Here they have no effect.
 	"protocol":     func(v string) bool { return v == "2" || v == "3" },
 	"client_cache": func(string) bool { return true },
 	"max_retries":  func(string) bool { return true },
@@ -146,8 +146,8 @@ func clientOptions(raw string) (rueidis.ClientOption, error) {
 	o.DisableCache = true
 	// The callers retry, with their own back-off and in their own order.
 	o.DisableRetry = true
-	// Without it a command with a deadline does not notice that its context
-	// has been cancelled.
+	// Otherwise a command with a deadline does not notice that its context has been
+	// cancelled.
 	o.AlwaysPipelining = true
 	// One shared connection keeps commands in the order they were given.
 	o.PipelineMultiplex = -1

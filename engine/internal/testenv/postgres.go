@@ -59,7 +59,7 @@ func NewDatabase(t testing.TB) string {
 }
 
 // URL returns the URL of the server's maintenance database, for statements about
-// databases and roles. Tables belong into a database of NewDatabase.
+// databases and roles. Create tables only in a database of NewDatabase.
 func (s *PostgresServer) URL() string { return s.c.URL("postgres") }
 
 // SocketDir returns the folder of the server's unix socket; the port is that
@@ -93,8 +93,8 @@ func (s *PostgresServer) Start() {
 	}
 }
 
-// startAgain calls start until the port is free: another process may have it for a
-// moment.
+// startAgain calls start again while the port is taken, because another process may use
+// it for a moment.
 func startAgain(within time.Duration, start func() error) (err error) {
 	servers.Poll(within, func() bool {
 		err = start()

@@ -58,9 +58,9 @@ func (p *TCPProxy) Retarget(target string) {
 	p.target = target
 }
 
-// CutAfter cuts one connection. n more bytes of replies pass, over all connections
-// together; then the connection of the next byte is closed, in the middle of a reply
-// unless a reply ends there.
+// CutAfter cuts one connection. It lets n more bytes of replies pass, over all
+// connections together. Then it closes the connection of the next byte, in the middle of
+// a reply unless a reply ends there.
 func (p *TCPProxy) CutAfter(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

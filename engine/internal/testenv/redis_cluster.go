@@ -178,7 +178,7 @@ func RedisPair(t testing.TB, options ...RedisOption) (master, replica *RedisServ
 // AwaitReplica waits until a replica has all data of the server.
 func (s *RedisServer) AwaitReplica() {
 	s.t.Helper()
-	s.Do("PING") // WAIT is about writes before the last command of the connection
+	s.Do("PING") // so that WAIT includes the writes of other connections
 	if n := s.Do("WAIT", "1", "60000"); n != int64(1) {
 		s.t.Fatalf("%v replicas have all data, want 1", n)
 	}
