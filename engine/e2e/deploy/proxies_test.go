@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -230,6 +232,29 @@ func TestProxies(t *testing.T) {
 				return status == http.StatusBadGateway || status == http.StatusServiceUnavailable
 			})
 		})
+	}
+}
+
+// A quiet spectator hears a ping every heartbeat, and is given up after two. The time-outs
+// of the proxies are longer. Caddy has none after the upgrade.
+func TestProxiesWaitForTheHeartbeat(t *testing.T) {
+	heartbeat := time.Duration(e2etest.MustSettings(t).HeartbeatMS) * time.Millisecond
+	for _, c := range []struct{ file, pattern string }{
+		{"nginx.conf", `(?m)^ +proxy_read_timeout (\d+s);$`},
+		{"nginx.conf", `(?m)^ +proxy_send_timeout (\d+s);$`},
+		{"haproxy.cfg", `(?m)^ +timeout tunnel (\d+s)$`},
+	} {
+		m := regexp.MustCompile(c.pattern).FindStringSubmatch(shipped(t, c.file))
+		if m == nil {
+			t.Errorf("%s has no %s", c.file, c.pattern)
+			continue
+		}
+		if d, err := time.ParseDuration(m[1]); err != nil || d < 3*heartbeat {
+			t.Errorf("%s: %s is less than three heartbeats of %v", c.file, m[0], heartbeat)
+		}
+	}
+	if strings.Contains(shipped(t, "Caddyfile"), "stream_timeout") {
+		t.Error("Caddy has a time-out after the upgrade")
 	}
 }
 
