@@ -2,6 +2,7 @@
 // profiles, for operators and monitoring. No position passes through it, except the last
 // one of a device that an operator asks for.
 //
+//	GET /               a page that shows /status and updates itself
 //	GET /metrics        Prometheus text: the engine's metrics, those of the shards,
 //	                    the process and the Go runtime
 //	GET /healthz        200 while the process answers

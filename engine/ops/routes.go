@@ -16,7 +16,7 @@ import (
 // token, if there is one.
 func (s *Server) routes(profiles bool) http.Handler {
 	private := http.NewServeMux()
-	private.HandleFunc("/{$}", index)
+	private.HandleFunc("/{$}", page)
 	private.HandleFunc("/metrics", s.metrics)
 	private.HandleFunc("/status", s.status)
 	if s.o.Device != nil {
@@ -51,10 +51,6 @@ func (s *Server) hasToken(r *http.Request) bool {
 	want := sha256.Sum256([]byte("Bearer " + token))
 	got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
 	return token == "" || subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
-
-func index(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("/metrics\n/healthz\n/readyz\n/status\n/debug/pprof/\n"))
 }
 
 // alive answers that the process runs. It checks no dependency, because a restart

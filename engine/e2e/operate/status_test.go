@@ -71,6 +71,8 @@ func TestStatus(t *testing.T) {
 		text, r = status(t, e.Ops)
 		return strings.Contains(text, "  degraded") && strings.Contains(text, "connection refused")
 	})
+	s.Redis.Start()
+	s.Eventually("the recovery", func() bool { return e.Well(t) })
 }
 
 // A process that runs only the archive has its rates and lag.
