@@ -1,8 +1,12 @@
 package shard
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"pitwall/codec"
 )
 
 // TestAgesAreTheWaitForTheSeal: the age of a seal is how long its oldest position has
@@ -74,4 +78,40 @@ func TestOnlyBatchesHaveAges(t *testing.T) {
 	if d := r.core.Stats().Ages.Sum - after.Sum; d <= 0 || d > 200*time.Millisecond {
 		t.Errorf("two batches add an age of %v, want at most 200 ms", d)
 	}
+}
+
+// A topic's oldest pending arrival is that of a delivery: what a new map brings, or is
+// read again, has none and takes none away.
+func TestPendingKeepsTheOldestArrival(t *testing.T) {
+	for _, tt := range []struct {
+		arrivals []int64
+		want     int64
+	}{
+		{[]int64{5, 0}, 5},
+		{[]int64{0, 5}, 5},
+		{[]int64{7, 5, 0, 9}, 5},
+		{[]int64{0}, 0},
+	} {
+		p := &topicShard{}
+		for _, a := range tt.arrivals {
+			p.notePending(a, 0)
+		}
+		want(t, fmt.Sprintf("the arrival after %v", tt.arrivals), p.arrival, tt.want)
+	}
+}
+
+// A warm position is pending without an arrival, and what it leaves out is not counted.
+func TestWarmPositionsAreNotMeasured(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, MaxAttributes: 10})
+	r.roster(map[string][]string{"e": {"a"}})
+	w := r.core.workers[0]
+	p := codec.Position{DeviceID: "a", TS: base, Lat: 1, Lon: 2, Attributes: `{"long":"` + codec.Attributes(strings.Repeat("x", 100)) + `"}`, Arrival: base}
+	warm := w.takeIn(&p, true, 0)
+	want(t, "the arrival of a warm position", warm.arrival, int64(0))
+	want(t, "warm positions counted as bare", w.count[countBare], uint64(0))
+	p.TS++
+	p.Arrival++
+	live := w.takeIn(&p, false, 1)
+	want(t, "the arrival of a live position", live.arrival, p.Arrival)
+	want(t, "live positions counted as bare", w.count[countBare], uint64(1))
 }

@@ -156,7 +156,7 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	if x.Good != nil {
 		w.show(d, x.Good, decision{live: good, by: by, adjusted: by != datedItself, current: w.isCurrent(x.Good)})
 		d.val = w.values.fresh()
-		d.val.buf = w.appendBody(d.val.buf, x.Good, good)
+		d.val.buf = w.appendBody(d.val.buf, x.Good, good, new(counts))
 	}
 	return true
 }

@@ -65,9 +65,9 @@ func (w *worker) pendingIn(p *topicShard, e encoding) *pending {
 }
 
 // notePending notes when a position arrived and was delivered that is pending now; see
-// newValue.
+// newValue. The oldest arrival counts.
 func (p *topicShard) notePending(arrival, delivered int64) {
-	if p.arrival == 0 || arrival < p.arrival {
+	if arrival != 0 && (p.arrival == 0 || arrival < p.arrival) {
 		p.arrival = arrival
 	}
 	if p.delivered == 0 {

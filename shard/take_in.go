@@ -40,6 +40,9 @@ func (w *worker) takeIn(r *codec.Position, warm bool, delivered int64) newValue 
 		return newValue{}
 	}
 	arrival := r.Arrival + w.difference
+	if warm {
+		arrival = 0 // the age of a position that is read again is not a delivery's
+	}
 	if !warm && !w.admit(d, len(next.buf)) {
 		w.hold(d, next, arrival)
 		return newValue{}
@@ -76,7 +79,7 @@ func (w *worker) accept(d *device, r *codec.Position, warm bool, count *counts) 
 	}
 	w.show(d, r, v)
 	next := w.values.fresh()
-	next.buf = w.appendBody(next.buf, r, v.live)
+	next.buf = w.appendBody(next.buf, r, v.live, count)
 	return next
 }
 
@@ -115,12 +118,12 @@ func (w *worker) addPending(v newValue) {
 }
 
 // appendBody appends r, shown under ts, to buf. Attributes beyond the bound are left
-// out: every spectator would have to receive them.
-func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
+// out, and counted in count: every spectator would have to receive them.
+func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64, count *counts) []byte {
 	if most := w.core.maxAttributes; most > 0 && len(r.Attributes) > most {
 		bare := *r
 		bare.Attributes = ""
-		w.count[countBare]++
+		count[countBare]++
 		r = &bare
 	}
 	return codec.AppendBody(buf, r, ts)

@@ -54,7 +54,7 @@ func (l *limiter) endVerification(v verification, failed bool, now time.Time) {
 	if failed {
 		// Many verifications may begin before the first of them has failed. The bound
 		// limits how long the address pays for that.
-		b.tokens = max(-burst, b.tokens-1)
+		b.tokens = max(min(-burst, b.tokens), b.tokens-1)
 	} else {
 		b.tokens = min(burst, b.tokens+1)
 	}

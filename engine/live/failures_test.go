@@ -14,6 +14,27 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
+// A failure that was not charged when it began never gives credit, however deep in debt
+// its address is.
+func TestFailuresNeverGiveCredit(t *testing.T) {
+	const rate = 2
+	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.2")), time.Now()
+	l := &limiter{o: Limits{Failures: AddressLimit{Most: rate}}}
+	early, _, _ := l.beginVerification(a, now)
+	b := &l.state(a, now).failures
+	for {
+		if _, _, ok := l.beginVerification(a, now); !ok {
+			break
+		}
+		b.tokens-- // as failures do that come at the same time
+	}
+	before := b.tokens
+	l.endVerification(early, true, now)
+	if b.tokens > before {
+		t.Errorf("a failure raised the budget from %v to %v", before, b.tokens)
+	}
+}
+
 // Failed credentials of an address are delayed beyond its budget, here 2 a second,
 // and then refused without a check.
 func TestFailureBudget(t *testing.T) {
