@@ -1,10 +1,12 @@
 package db
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,9 +43,9 @@ func (b *badRows) add(line int, column string, format string, args ...any) {
 		b.more++
 		return
 	}
-	where := fmt.Sprintf("line %d, ", line)
+	where := fmt.Sprintf("line %d: ", line)
 	if column != "" {
-		where += "column " + column + ": "
+		where = fmt.Sprintf("line %d, column %s: ", line, column)
 	}
 	b.errs = append(b.errs, errors.New(where+fmt.Sprintf(format, args...)))
 }
@@ -57,17 +59,40 @@ func (b *badRows) err() error {
 }
 
 // ParseRosterCSV reads a roster: a header with the columns event_id, entry_id
-// and device_id in any order (others are ignored), and then one row per device of an
-// entry. Spaces around a value and empty lines are ignored; rows may repeat. The error
-// names the first 100 bad rows, one per line, with line and column.
-func ParseRosterCSV(r io.Reader) ([]RosterRow, error) {
-	c := csv.NewReader(r)
+// and device_id in any order, and then one row per device of an entry. Other columns are
+// ignored and returned by name. Values are separated by commas, or by semicolons or tabs
+// if the header is. Spaces around a value and empty lines are ignored; rows may repeat.
+// The error names the first 100 bad rows, one per line, with line and column.
+func ParseRosterCSV(r io.Reader) (rows []RosterRow, ignored []string, err error) {
+	text := bufio.NewReader(r)
+	c := csv.NewReader(text)
+	c.Comma = separator(text)
 	c.FieldsPerRecord = -1
 	c.ReuseRecord = true
-	places, err := readHeader(c)
+	places, ignored, err := readHeader(c)
 	if err != nil {
-		return nil, err
+		return nil, ignored, err
 	}
+	rows, err = readRows(c, places)
+	return rows, ignored, err
+}
+
+// separator returns the character that separates the columns of the first line, without
+// reading it: spreadsheets write semicolons where the comma is the decimal point.
+func separator(text *bufio.Reader) rune {
+	begin, _ := text.Peek(1024) // an error comes again with the next read
+	line, _, _ := strings.Cut(string(begin), "\n")
+	best, most := ',', strings.Count(line, ",")
+	for _, c := range []rune{';', '\t'} {
+		if n := strings.Count(line, string(c)); n > most {
+			best, most = c, n
+		}
+	}
+	return best
+}
+
+// readRows reads everything after the header.
+func readRows(c *csv.Reader, places [3]int) ([]RosterRow, error) {
 	var rows []RosterRow
 	var bad badRows
 	for {
@@ -93,23 +118,27 @@ func ParseRosterCSV(r io.Reader) ([]RosterRow, error) {
 	return rows, nil
 }
 
-// readHeader returns the position of each of rosterColumns.
-func readHeader(c *csv.Reader) ([3]int, error) {
-	places := [3]int{-1, -1, -1}
+// readHeader returns the position of each of rosterColumns, and the other columns.
+func readHeader(c *csv.Reader) (places [3]int, unknown []string, err error) {
+	places = [3]int{-1, -1, -1}
 	record, err := c.Read()
 	if err == io.EOF {
-		return places, errors.New("line 1: empty, want the header event_id,entry_id,device_id")
+		return places, nil, errors.New("line 1: empty, want the header event_id,entry_id,device_id")
 	}
 	if err != nil {
-		return places, fmt.Errorf("read the roster's header: %w", err)
+		return places, nil, fmt.Errorf("read the roster's header: %w", err)
 	}
 	var bad badRows
 	for i, name := range record {
 		if i == 0 {
 			name = strings.TrimPrefix(name, "\ufeff") // spreadsheets mark UTF-8 with it
 		}
+		name = strings.TrimSpace(name)
+		if !slices.ContainsFunc(rosterColumns[:], func(c string) bool { return strings.EqualFold(c, name) }) {
+			unknown = append(unknown, strings.Clone(name))
+		}
 		for k, want := range rosterColumns {
-			if !strings.EqualFold(strings.TrimSpace(name), want) {
+			if !strings.EqualFold(name, want) {
 				continue
 			}
 			if places[k] >= 0 {
@@ -123,7 +152,10 @@ func readHeader(c *csv.Reader) ([3]int, error) {
 			bad.add(1, rosterColumns[k], "not in the header, want event_id,entry_id,device_id")
 		}
 	}
-	return places, bad.err()
+	if len(bad.errs) > 0 && len(unknown) > 0 && len(unknown) < len(record) {
+		bad.add(1, "", "the header also has %q", unknown)
+	}
+	return places, unknown, bad.err()
 }
 
 func parseRow(line int, record []string, places [3]int, bad *badRows) (RosterRow, bool) {

@@ -25,7 +25,7 @@ func TestParseRosterCSV(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseRosterCSV(strings.NewReader(tt.text))
+			got, _, err := ParseRosterCSV(strings.NewReader(tt.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,6 +48,9 @@ func TestParseRosterCSVNamesEveryBadRow(t *testing.T) {
 			"line 1, column event_id: not in the header, want event_id,entry_id,device_id",
 			"line 1, column entry_id: not in the header, want event_id,entry_id,device_id",
 			"line 1, column device_id: not in the header, want event_id,entry_id,device_id"}},
+		{"an unknown column", "event;entry_id;device_id\nE1;n1;d1\n", []string{
+			"line 1, column event_id: not in the header, want event_id,entry_id,device_id",
+			`line 1: the header also has ["event"]`}},
 		{"a column twice", "event_id,entry_id,device_id,event_id\n", []string{"line 1, column event_id: twice in the header"}},
 		{"values", header + "E1,,d1\nok,n9,d9\n,n2,\nE1,n3,d\u00e9\nE1,n4," + strings.Repeat("d", 65) + "\nE\x01,n5,d5\nE1,n\xff,d6\n", []string{
 			"line 2, column entry_id: empty",
@@ -64,7 +67,7 @@ func TestParseRosterCSVNamesEveryBadRow(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rows, err := ParseRosterCSV(strings.NewReader(tt.text))
+			rows, _, err := ParseRosterCSV(strings.NewReader(tt.text))
 			if err == nil {
 				t.Fatalf("no error, rows %v", rows)
 			}
@@ -77,12 +80,33 @@ func TestParseRosterCSVNamesEveryBadRow(t *testing.T) {
 
 func TestParseRosterCSVIsBounded(t *testing.T) {
 	text := "event_id,entry_id,device_id\n" + strings.Repeat("E1,n1,\n", 1000)
-	_, err := ParseRosterCSV(strings.NewReader(text))
+	_, _, err := ParseRosterCSV(strings.NewReader(text))
 	if err == nil {
 		t.Fatal("no error")
 	}
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != 101 || lines[100] != "and 900 more" {
 		t.Errorf("%d lines, the last %q; want 101, the last saying that there are 900 more", len(lines), lines[len(lines)-1])
+	}
+}
+
+// Spreadsheets of many countries write semicolons. Columns that are not used are named.
+func TestParseRosterCSVOfSpreadsheets(t *testing.T) {
+	want := []RosterRow{{2, "E1", "n1", "a,b"}, {3, "E1", "n2", "d;2"}}
+	for _, text := range []string{
+		"\ufeffevent_id;name;entry_id;device_id;\"start, wave\"\r\nE1;Ada;n1;a,b;x\r\nE1;Bob;n2;\"d;2\";y\r\n",
+		"event_id\tname\tentry_id\tdevice_id\tstart, wave\nE1\tAda\tn1\ta,b\tx\nE1\tBob\tn2\td;2\ty\n",
+		"event_id,name,entry_id,device_id,\"start, wave\"\nE1,Ada,n1,\"a,b\",x\nE1,Bob,n2,d;2,y\n",
+	} {
+		rows, ignored, err := ParseRosterCSV(strings.NewReader(text))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if d := cmp.Diff(want, rows); d != "" {
+			t.Errorf("%q: rows (-want +got):\n%s", text, d)
+		}
+		if d := cmp.Diff([]string{"name", "start, wave"}, ignored); d != "" {
+			t.Errorf("%q: ignored (-want +got):\n%s", text, d)
+		}
 	}
 }

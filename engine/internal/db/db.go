@@ -77,6 +77,16 @@ type Database interface {
 	// rolled back, and the result is what an import would do.
 	ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error)
 
+	// RosterRows returns the roster of an event, or of all if event is "", in order. An
+	// event without entries is one row, and so is an entry without devices; what is
+	// missing is "". Line counts from 1.
+	RosterRows(ctx context.Context, event string) ([]RosterRow, error)
+
+	// RemoveFromRoster removes what the filter selects, in one transaction, and
+	// notifies ChannelRoster. With dryRun the transaction is rolled back, and the
+	// result is what a removal would do.
+	RemoveFromRoster(ctx context.Context, f RosterFilter, dryRun bool) (RemoveResult, error)
+
 	// Listen calls fn for each notification on channels until ctx ends, and then
 	// returns ctx's error. It connects again whenever the connection is lost. It
 	// calls ready each time it begins to listen, because notifications sent before
