@@ -1,12 +1,16 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"strings"
 	"time"
 
+	"pitwall/engine/embedded"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/plain"
 )
@@ -16,19 +20,43 @@ import (
 func (e *Engine) Banner() string {
 	var b strings.Builder
 	if addr := e.HTTPAddr(); addr != "" {
-		fmt.Fprintf(&b, "  map        http://%s/\n  live       ws://%[1]s/live\n", addr)
+		tls, host := "", reachable(addr, "")
+		if e.cfg.TLSCertFile != "" {
+			tls, host = "s", reachable(addr, e.front.CertificateName())
+		}
+		fmt.Fprintf(&b, "  map        http%s://%s/\n  live       ws%[1]s://%[2]s/live\n", tls, host)
+		if isEvery(addr) {
+			fmt.Fprintf(&b, "  listening  on every address of this machine (HTTP_ADDR %s)\n", e.cfg.HTTPAddr)
+		}
 	}
-	fmt.Fprintf(&b, "  health     http://%s/readyz?verbose\n  metrics    http://%[1]s/metrics\n", e.OpsAddr())
+	fmt.Fprintf(&b, "  health     http://%s/readyz?verbose\n  metrics    http://%[1]s/metrics\n", reachable(e.OpsAddr(), ""))
 	if e.embedded != nil {
 		fmt.Fprintf(&b, "  redis      embedded, on %s; its data is lost when the process ends. Set REDIS_URL for a real one.\n", e.RedisAddr())
 	}
 	if e.cfg.DatabaseURL == "" {
-		fmt.Fprintf(&b, "  database   embedded SQLite in %s. Set DATABASE_URL for PostgreSQL.\n", e.cfg.DataDir)
+		fmt.Fprintf(&b, "  database   embedded SQLite in %s. Set DATABASE_URL for PostgreSQL.\n             It keeps %s.\n", e.cfg.DataDir, e.keeps())
 	}
 	if e.cfg.Simulate > 0 {
-		fmt.Fprintf(&b, "  simulator  %s in the event demo\n", plain.Count(e.cfg.Simulate, "device", "devices"))
+		fmt.Fprintf(&b, "  simulator  %s in the event demo; about one record in %d is broken on purpose (pitwall dead list)\n",
+			plain.Count(e.cfg.Simulate, "device", "devices"), embedded.BrokenEvery)
 	}
 	return b.String()
+}
+
+// isEvery reports whether a listener's address is that of all interfaces.
+func isEvery(addr string) bool {
+	a, err := netip.ParseAddrPort(addr)
+	return err == nil && a.Addr().IsUnspecified()
+}
+
+// reachable returns an address that a browser on this machine can open: a listener on
+// every address is reached by name, or as localhost if name is "".
+func reachable(addr, name string) string {
+	if !isEvery(addr) {
+		return addr
+	}
+	_, port, _ := net.SplitHostPort(addr) // isEvery has read it
+	return net.JoinHostPort(cmp.Or(name, "localhost"), port)
 }
 
 // statusEvery is the pause between two status lines.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"pitwall/engine/embedded"
 	"pitwall/engine/internal/db"
@@ -16,6 +17,7 @@ func (e *Engine) startSimulator(context.Context) error {
 	}
 	s, err := e.simulator()
 	if err == nil {
+		e.log.Info("the demo sends about one record in "+strconv.Itoa(embedded.BrokenEvery)+" that is broken on purpose: it becomes a dead letter (pitwall dead list)", "devices", e.cfg.Simulate, "event", embedded.DemoEvent)
 		e.run("simulator", s.Run)
 	}
 	return err

@@ -25,7 +25,7 @@ import (
 // that were started.
 func (e *Engine) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		e.startOps, e.openRedis, e.openDatabase, e.importDemo, e.startLive, e.startArchive, e.startSimulator,
+		e.startOps, e.openRedis, e.openDatabase, e.importDemo, e.startLive, e.startArchive, e.startTrim, e.startSimulator,
 		e.startRates,
 	} {
 		if err := step(ctx); err != nil {

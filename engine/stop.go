@@ -27,7 +27,7 @@ func (e *Engine) stopSteps() []stopStep {
 		{"event map and feed", e.feed != nil, stepTimeout, e.stopFeed},
 		{"archive", e.archive != nil, 2 * stepTimeout, e.stopper("archive")},
 		{"ops server", e.components["ops server"] != nil, stepTimeout, e.stopOps},
-		{"watches", false, stepTimeout, e.stopper("rates", "redis watch", "database watch", "rights of the feed", "rights of the archive")},
+		{"watches", false, stepTimeout, e.stopper("database trim", "rates", "redis watch", "database watch", "rights of the feed", "rights of the archive")},
 		{"redis", e.redis != nil, stepTimeout, e.closeRedis},
 		{"database", e.db != nil, stepTimeout, e.closeDatabase},
 		// Last: the watchdog watches the shutdown as well.

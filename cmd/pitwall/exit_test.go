@@ -123,6 +123,50 @@ func TestTheLastErrorIsInTheFormatOfTheLog(t *testing.T) {
 	}
 }
 
+// Simulated devices enter a real database only if they are asked to.
+func TestTheDemoStaysOutOfARealDatabase(t *testing.T) {
+	real := []string{"config", "--simulate=5", "--database-url=postgres://me@127.0.0.1:1/race"}
+	_, text, code := execute(t, nil, real...)
+	if mentions(t, text, "SIMULATE is 5 and DATABASE_URL is set", "SIMULATE_IN_DATABASE"); code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+	if _, text, code := execute(t, nil, append(real, "--simulate-in-database")...); code != 0 {
+		t.Errorf("asked to: exit code %d: %s", code, text)
+	}
+}
+
+// The roster goes out and comes back, and the demo can be removed.
+func TestRosterCommands(t *testing.T) {
+	dir := t.TempDir()
+	data, file := "--data-dir="+filepath.Join(dir, "data"), filepath.Join(dir, "roster.csv")
+	csv := filepath.Join(dir, "in.csv")
+	if err := os.WriteFile(csv, []byte("event_id;name;entry_id;device_id\nrace;Ada;n1;d1\ndemo;;demo-001;sim-001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want []string
+		code int
+	}{
+		{[]string{"import", csv}, []string{`the column "name" is not used`, "imported: 2 rows"}, 0},
+		{[]string{"list"}, []string{"EVENT", "race   n1        d1", "demo   demo-001  sim-001"}, 0},
+		{[]string{"list", "--event=nowhere"}, []string{`there is no event "nowhere"`}, exitFailed},
+		{[]string{"remove"}, []string{"give --event, --entry or --device"}, exitUsage},
+		{[]string{"remove", "--event=demo", "--dry-run"}, []string{"nothing was written", "1 event, 1 entry, 1 device"}, 0},
+		{[]string{"remove", "--event=demo"}, []string{"removed: 1 event, 1 entry, 1 device"}, 0},
+		{[]string{"remove", "--event=demo"}, []string{"nothing in the roster matches"}, exitFailed},
+		{[]string{"export", file}, nil, 0},
+		{[]string{"export", file}, []string{"create the file"}, exitFailed},
+		{[]string{"import", file}, []string{"imported: 1 row; new: 0 events"}, 0},
+		{[]string{"export"}, []string{"event_id,entry_id,device_id\nrace,n1,d1\n"}, 0},
+	} {
+		out, text, code := execute(t, nil, append(append([]string{"roster"}, c.args...), data)...)
+		if mentions(t, out+text, c.want...); code != c.code {
+			t.Errorf("%q: exit code %d, want %d: %s%s", c.args, code, c.code, out, text)
+		}
+	}
+}
+
 // Variables that look like settings and are none are named, without their values.
 func TestVariablesThatLookLikeSettings(t *testing.T) {
 	env := []string{"LIVE_FLUSHMS=hush", "DATABASE_URI=hush", "log_level=hush", "ARCHIVE_EVERYTHING=hush", "PITWALL_HTTP_ADDR=hush",

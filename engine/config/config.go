@@ -19,6 +19,11 @@ type Config struct {
 	Migrate        bool   `name:"migrate" env:"MIGRATE" help:"Apply pending migrations at start. The embedded database is always migrated."`
 	Simulate       int    `name:"simulate" env:"SIMULATE" default:"0" range:"0 to 100000" help:"Simulate this many devices in the event demo. 0: none."`
 
+	SimulateInDatabase bool `name:"simulate-in-database" env:"SIMULATE_IN_DATABASE" help:"With DATABASE_URL, let SIMULATE add the event demo and its positions to that database. The embedded one always takes them."`
+
+	DataMaxAgeDays int   `name:"data-max-age-days" env:"DATA_MAX_AGE_DAYS" default:"365" range:"0 to 36500" help:"Days for which the embedded database keeps positions; those of simulated devices always for an hour. 0: no limit."`
+	DataMaxBytes   int64 `name:"data-max-bytes" env:"DATA_MAX_BYTES" default:"10737418240" range:"0 to 70368744177664" help:"Size of the embedded database beyond which its oldest positions are deleted, in bytes. 0: no limit."`
+
 	Shards            int `name:"live-shards" env:"LIVE_SHARDS" default:"0" range:"0 to 64" help:"Worker shards. 0: one per CPU."`
 	Writers           int `name:"live-writers" env:"LIVE_WRITERS" default:"0" range:"0 to 64" help:"Writer goroutines. 0: one per CPU."`
 	FlushMS           int `name:"live-flush-ms" env:"LIVE_FLUSH_MS" default:"100" range:"0 to 10000" help:"Least time between two flushes of a topic, in ms. 0: each batch is flushed at once."`

@@ -51,6 +51,7 @@ func (c *Config) validateRest() error {
 	open := c.LiveEnabled && c.AuthMode == AuthNone && !c.AuthAllowAnonymous
 	isAddr := listener{"HTTP_ADDR", c.HTTPAddr}.check() == nil
 	return errors.Join(
+		refuseIf(c.Simulate > 0 && c.DatabaseURL != "" && !c.SimulateInDatabase, "SIMULATE is %d and DATABASE_URL is set, which needs SIMULATE_IN_DATABASE: simulated devices and positions would enter that database", c.Simulate),
 		refuseIf(minErr != nil, "ARCHIVE_MIN_TS is %q, allowed is an RFC 3339 time", c.ArchiveMinTS),
 		refuseIf(!c.LiveEnabled && !c.ArchiveEnabled, "LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"),
 		refuseIf(open && isAddr && !c.IsLocal(), "HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr),

@@ -7,11 +7,16 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
 	"time"
 )
 
 // DemoEvent is the event that the simulated devices take part in.
 const DemoEvent = "demo"
+
+// BrokenEvery is the mean number of records between two broken ones, which show what
+// dead letters are.
+const BrokenEvery = 4000
 
 // MaxDevices bounds Options.Devices.
 const MaxDevices = 100_000
@@ -24,8 +29,6 @@ const (
 	// machine slept, the clock was set) the schedule restarts at the current time, and
 	// devices have a gap or send fixes of the same times again.
 	maxBehind = 10 * time.Second
-	// brokenEvery is the mean number of records between two broken ones.
-	brokenEvery = 4000
 	logInterval = 10 * time.Second
 )
 
@@ -104,6 +107,13 @@ func NewSimulator(o Options) (*Simulator, error) {
 	return s, nil
 }
 
+// simulated matches the ids of simulated devices.
+var simulated = regexp.MustCompile(`^sim-(\d{3,6}|orphan-[1-3])$`)
+
+// IsSimulated reports whether a device has the name of a simulated one. Any goroutine
+// may call it.
+func IsSimulated(device string) bool { return simulated.MatchString(device) }
+
 func deviceID(i int) string { return fmt.Sprintf("sim-%03d", i+1) }
 
 func (s *Simulator) add(id string, c *course) {
@@ -160,7 +170,7 @@ func (s *Simulator) collect(now time.Time) {
 		s.fixes = d.report(due.UnixMilli(), s.fixes[:0])
 		for _, f := range s.fixes {
 			s.put(i, d.record(f))
-			if s.rnd.IntN(brokenEvery) == 0 {
+			if s.rnd.IntN(BrokenEvery) == 0 {
 				s.put(i, d.broken(f, s.rnd))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,6 +84,24 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		}
 	}
 	return c.pair, nil
+}
+
+// CertificateName returns the first name of the certificate that is a whole host name,
+// "" if there is none or no TLS. Any goroutine may call it.
+func (s *Server) CertificateName() string {
+	if s.certificate == nil {
+		return ""
+	}
+	s.certificate.mu.Lock()
+	defer s.certificate.mu.Unlock()
+	if leaf := s.certificate.pair.Leaf; leaf != nil {
+		for _, name := range leaf.DNSNames {
+			if !strings.HasPrefix(name, "*") {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // ReloadCertificate reads the certificate and its key now, instead of at a later
