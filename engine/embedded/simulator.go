@@ -28,7 +28,7 @@ const (
 	// maxBehind is how far the clock may deviate from the schedule. Beyond it (the
 	// machine slept, the clock was set) the schedule restarts at the current time, and
 	// devices have a gap or send fixes of the same times again.
-	maxBehind = 10 * time.Second
+	maxBehind   = 10 * time.Second
 	logInterval = 10 * time.Second
 )
 
