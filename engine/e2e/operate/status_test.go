@@ -47,7 +47,7 @@ func TestStatus(t *testing.T) {
 	var r ops.Report
 	s.Eventually("records, positions and rows flow", func() bool {
 		text, r = status(t, e.Ops)
-		return r.Rates.Records > 0 && r.Rates.Positions > 0 && r.Rates.Rows > 0 && r.Subscriptions == 3 && r.OrphanDevices > 0
+		return r.Rates.Records > 0 && r.Rates.Positions > 0 && r.Rates.Rows > 0 && r.Subscriptions == 3 && r.Devices >= 20 && r.OrphanDevices > 0 && strings.Contains(text, " records/s in, ")
 	})
 	if !r.Ready || r.Instance != "one" || r.Connections != 3 || r.Devices < 20 || r.RateSeconds <= 0 || len(r.Lags) != 2 || r.WindowMS == 0 {
 		t.Errorf("report %+v", r)
