@@ -80,7 +80,7 @@ func (a *attackers) order(ctx context.Context, kinds ...string) error {
 			return err
 		}
 		if time.Now().After(limit) {
-			return errors.New("attackers that were told to rest go on")
+			return errors.New("the attackers did not stop when they were asked to")
 		}
 		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
 			return err

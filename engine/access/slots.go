@@ -103,32 +103,57 @@ func (k *slotKeeper) run(ctx context.Context) {
 	}
 }
 
+// renew renews the slots of all links. After an error it goes on with the other links:
+// on a Cluster these may be on another node.
 func (k *slotKeeper) renew(ctx context.Context) {
 	k.mu.Lock()
 	members := membersOf(maps.Keys(k.held))
 	k.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, slotTTL/3)
+	defer cancel()
+	var failed faults
 	for key, list := range members {
-		if err := k.store.RenewConnectionSlots(ctx, key, list, slotTTL); err != nil {
-			k.log.Warn("the connections of share links could not be renewed; too many others may be accepted", "error", err)
-			return
-		}
+		failed.add(k.store.RenewConnectionSlots(limited, key, list, slotTTL))
+	}
+	if failed.first != nil {
+		k.log.Warn("the connections of share links could not be renewed; too many others may be accepted", "error", failed.first, "times", failed.times)
 	}
 }
 
-// flush sends the releases to Redis. Slots whose release fails expire.
+// flush sends the releases to Redis, also after an error. Slots whose release fails
+// expire.
 func (k *slotKeeper) flush(ctx context.Context) {
 	k.mu.Lock()
 	released := k.released
 	k.released = nil
 	k.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, slotTTL/3)
+	defer cancel()
+	var failed faults
 	for key, list := range membersOf(slices.Values(released)) {
 		for batch := range slices.Chunk(list, releaseBatch) {
-			if err := k.store.ReleaseConnectionSlots(ctx, key, batch); err != nil {
-				k.log.Warn("the connections of share links could not be released; they expire by themselves", "error", err)
-				return
-			}
+			failed.add(k.store.ReleaseConnectionSlots(limited, key, batch))
 		}
 	}
+	if failed.first != nil {
+		k.log.Warn("the connections of share links could not be released; they expire by themselves", "error", failed.first, "times", failed.times)
+	}
+}
+
+// faults counts the errors of commands, and keeps the first one.
+type faults struct {
+	first error
+	times int
+}
+
+func (f *faults) add(err error) {
+	if err == nil {
+		return
+	}
+	if f.first == nil {
+		f.first = err
+	}
+	f.times++
 }
 
 // membersOf groups the members of slots by key.
