@@ -32,7 +32,7 @@ func status(t *testing.T, addr string) (text string, r ops.Report) {
 // status shows what runs through a process, as text and as JSON.
 func TestStatus(t *testing.T) {
 	s := e2etest.NewStack(t, 2)
-	e := s.Start("--simulate=20", "--instance-id=one")
+	e := s.Start("--simulate=20", "--simulate-in-database", "--instance-id=one")
 	for range 3 {
 		c, _, err := e2etest.Connect(e.HTTP, "", nil, nil)
 		if err != nil {
