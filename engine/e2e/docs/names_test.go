@@ -11,7 +11,7 @@ import (
 
 // foreignNames look like settings and are none: names of the kernel, and variables of a
 // benchmark and of pitwall token create.
-var foreignNames = []string{"CONFIG_IRQ_TIME_ACCOUNTING", "MSG_TRUNC", "SCHED_IDLE", "SO_TIMESTAMPNS", "PITWALL_WARM_ROWS", "PUBLIC_URL"}
+var foreignNames = []string{"NOTIFY_SOCKET", "POSTGRES_PASSWORD", "CONFIG_IRQ_TIME_ACCOUNTING", "MSG_TRUNC", "SCHED_IDLE", "SO_TIMESTAMPNS", "PITWALL_WARM_ROWS", "PUBLIC_URL"}
 
 var (
 	settingRow  = regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)` \\|")
