@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -14,22 +15,35 @@ import (
 	"pitwall/engine/internal/promtext"
 )
 
-// metrics collects everything before it writes, so that a slow scraper holds no lock.
-func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
-	var b bytes.Buffer
-	writeBuild(&b)
-	s.writeReadiness(&b)
-	s.o.Set.WritePrometheus(&b)
-	if s.o.Extra != nil {
-		s.o.Extra(&b)
-	}
-	metrics.WriteProcessMetrics(&b)
-	metrics.WriteFDMetrics(&b)
-	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", promtext.Describe(b.Bytes(), families))
+// scrape is the memory of one answer to /metrics.
+type scrape struct {
+	samples   bytes.Buffer
+	describer *promtext.Describer
 }
 
-// writeBuild writes what the program was built from.
-func writeBuild(w io.Writer) {
+// scrapes keeps that memory between two answers.
+var scrapes = sync.Pool{New: func() any { return &scrape{describer: promtext.NewDescriber(families)} }}
+
+// metrics collects everything before it writes, so that a slow scraper holds no lock.
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	c := scrapes.Get().(*scrape)
+	defer scrapes.Put(c)
+	b := &c.samples
+	b.Reset()
+	b.WriteString(build())
+	s.writeReadiness(b)
+	s.o.Set.WritePrometheus(b)
+	if s.o.Extra != nil {
+		s.o.Extra(b)
+	}
+	metrics.WriteProcessMetrics(b)
+	metrics.WriteFDMetrics(b)
+	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", c.describer.Describe(b.Bytes()))
+}
+
+// build is the sample that says what the program was built from. Its list of modules is
+// long, so it is read once.
+var build = sync.OnceValue(func() string {
 	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
@@ -39,8 +53,8 @@ func writeBuild(w io.Writer) {
 			}
 		}
 	}
-	fmt.Fprintf(w, "processor_build_info{version=%q,revision=%q,go=%q} 1\n", version, revision, runtime.Version())
-}
+	return fmt.Sprintf("processor_build_info{version=%q,revision=%q,go=%q} 1\n", version, revision, runtime.Version())
+})
 
 // writeReadiness writes the answer of /readyz and the state of each part.
 func (s *Server) writeReadiness(w io.Writer) {

@@ -44,7 +44,16 @@ unknown_sum 1
 pause_seconds{quantile="0.5"} 1
 pause_seconds_sum 2
 `
-	if d := cmp.Diff(want, string(Describe([]byte(samples), families))); d != "" {
-		t.Error(d)
+	d := NewDescriber(families)
+	for range 2 { // the second time with the memory of the first
+		if diff := cmp.Diff(want, string(d.Describe([]byte(samples)))); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if got := string(d.Describe([]byte("calls_count 8\n"))); got != "# HELP calls_count Calls.\n# TYPE calls_count counter\ncalls_count 8\n" {
+		t.Errorf("after other samples: %q", got)
+	}
+	if n := testing.AllocsPerRun(100, func() { d.Describe([]byte(samples)) }); n > 1 { // the conversion of samples
+		t.Errorf("%v allocations, want none", n)
 	}
 }
