@@ -217,9 +217,6 @@ func Open(ctx context.Context, o Options) (Database, error) {
 // CheckOptions returns the error that Open returns for invalid options, without
 // connecting. It contains nothing of a URL.
 func CheckOptions(o Options) error {
-	if o.URL == "" && o.DataDir == "" {
-		return errors.New("DATA_DIR is empty: want the folder of the embedded database, or set DATABASE_URL")
-	}
 	for _, s := range []struct{ name, url string }{
 		{"DATABASE_URL", o.URL}, {"DATABASE_DIRECT_URL", o.DirectURL}, {"DATABASE_ARCHIVE_URL", o.ArchiveURL},
 	} {
@@ -232,6 +229,9 @@ func CheckOptions(o Options) error {
 		if _, err := poolConfig(s.url); err != nil {
 			return fmt.Errorf("%s is %w", s.name, err)
 		}
+	}
+	if o.URL == "" && o.DataDir == "" {
+		return errors.New("DATA_DIR is empty: want the folder of the embedded database, or set DATABASE_URL")
 	}
 	return nil
 }
