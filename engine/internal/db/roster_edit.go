@@ -92,66 +92,74 @@ func (s *sqlite) RosterRows(ctx context.Context, event string) ([]RosterRow, err
 }
 
 // RemoveFromRoster implements Database.
-func (p *postgres) RemoveFromRoster(ctx context.Context, f RosterFilter, dryRun bool) (RemoveResult, error) {
-	return removeFromRoster(f, func(each func(remove func(query string) (int, error)) error) error {
-		return p.inTx(ctx, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, importLock); err != nil {
-				return err
-			}
-			err := each(func(query string) (int, error) {
-				args := []any{f.Event, f.Entry, f.Device}
-				tag, err := tx.Exec(ctx, onPostgres(query), args...)
-				if sqlState(err) == "23503" {
-					err = fmt.Errorf("%w (a table of the platform refers to it: remove it there)", err)
-				}
-				return int(tag.RowsAffected()), err
-			})
-			switch {
-			case err != nil:
-				return err
-			case dryRun:
-				return errDryRun
-			}
-			_, err = tx.Exec(ctx, "SELECT pg_notify($1, '')", ChannelRoster)
+func (p *postgres) RemoveFromRoster(ctx context.Context, f RosterFilter, dryRun bool) (r RemoveResult, err error) {
+	if err := f.check(); err != nil {
+		return r, err
+	}
+	err = p.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, importLock); err != nil {
 			return err
+		}
+		r, err = removeRows(func(query string) (int, error) {
+			args := []any{f.Event, f.Entry, f.Device}
+			tag, err := tx.Exec(ctx, onPostgres(query), args...)
+			if sqlState(err) == "23503" {
+				err = fmt.Errorf("%w (a table of the platform refers to it: remove it there)", err)
+			}
+			return int(tag.RowsAffected()), err
 		})
+		switch {
+		case err != nil:
+			return err
+		case dryRun:
+			return errDryRun
+		}
+		_, err = tx.Exec(ctx, "SELECT pg_notify($1, '')", ChannelRoster)
+		return err
 	})
+	return removed(r, err)
 }
 
 // RemoveFromRoster implements Database.
-func (s *sqlite) RemoveFromRoster(ctx context.Context, f RosterFilter, dryRun bool) (RemoveResult, error) {
-	result, err := removeFromRoster(f, func(each func(remove func(query string) (int, error)) error) error {
-		return s.inTx(ctx, func(tx *sql.Tx) error {
-			err := each(func(query string) (int, error) {
-				return affected(tx.ExecContext(ctx, onSQLite(query), f.Event, f.Entry, f.Device))
-			})
-			if err == nil && dryRun {
-				return errDryRun
-			}
-			return err
+func (s *sqlite) RemoveFromRoster(ctx context.Context, f RosterFilter, dryRun bool) (r RemoveResult, err error) {
+	if err := f.check(); err != nil {
+		return r, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		r, err = removeRows(func(query string) (int, error) {
+			return affected(tx.ExecContext(ctx, onSQLite(query), f.Event, f.Entry, f.Device))
 		})
+		if err == nil && dryRun {
+			return errDryRun
+		}
+		return err
 	})
-	if err == nil && !dryRun {
+	if err == nil {
 		s.hub.notify(ChannelRoster)
 	}
-	return result, err
+	return removed(r, err)
 }
 
-// removeFromRoster runs the statements of a removal in the transaction of inTx.
-func removeFromRoster(f RosterFilter, inTx func(each func(remove func(query string) (int, error)) error) error) (r RemoveResult, err error) {
+// check refuses a filter that selects everything.
+func (f RosterFilter) check() error {
 	if f == (RosterFilter{}) {
-		return r, errors.New("remove from the roster: an event, an entry or a device must be given")
+		return errors.New("remove from the roster: an event, an entry or a device must be given")
 	}
-	err = inTx(func(remove func(query string) (int, error)) error {
-		for i, count := range []*int{&r.Devices, &r.Entries, &r.Events} {
-			n, err := remove(removal[i])
-			if err != nil {
-				return err
-			}
-			*count = n
+	return nil
+}
+
+// removeRows runs the statements of a removal.
+func removeRows(remove func(query string) (int, error)) (r RemoveResult, err error) {
+	for i, count := range []*int{&r.Devices, &r.Entries, &r.Events} {
+		if *count, err = remove(removal[i]); err != nil {
+			return r, err
 		}
-		return nil
-	})
+	}
+	return r, nil
+}
+
+// removed is the result of a removal whose transaction ended with err.
+func removed(r RemoveResult, err error) (RemoveResult, error) {
 	if err != nil && !errors.Is(err, errDryRun) {
 		return RemoveResult{}, fmt.Errorf("remove from the roster: %w", err)
 	}
