@@ -22,12 +22,16 @@ var byKubernetes = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT$|_PORT_\d+_(TC
 func Lookalikes(environ []string, other ...string) (warnings []string) {
 	known := slices.Clone(other)
 	walk(reflect.ValueOf(new(Config)).Elem(), func(f reflect.StructField, _ reflect.Value) { known = append(known, f.Tag.Get("env")) })
+	spelled := make([]string, len(known))
+	for i, k := range known {
+		spelled[i] = letters(k)
+	}
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
 		if slices.Contains(known, name) || byKubernetes.MatchString(name) {
 			continue
 		}
-		switch best := nearest(name, known); {
+		switch best := nearest(name, known, spelled); {
 		case best != "":
 			warnings = append(warnings, fmt.Sprintf("the environment variable %s is not a setting and is ignored: did you mean %s?", name, best))
 		case slices.ContainsFunc(ownPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }):
@@ -39,22 +43,26 @@ func Lookalikes(environ []string, other ...string) (warnings []string) {
 }
 
 // nearest returns the setting that a name was probably meant to be, "" for none: the
-// same letters in another spelling, or a typing error or two in a long name.
-func nearest(name string, known []string) (best string) {
+// same letters in another spelling, or a typing error or two in a long name. spelled
+// are the letters of each known setting.
+func nearest(name string, known, spelled []string) (best string) {
 	plain := letters(name)
 	least := max(1, len(plain)/6) + 1
-	for _, k := range known {
-		if d := distance(plain, letters(k), least); d < least && len(plain) > 3 {
+	for i, k := range known {
+		if d := distance(plain, spelled[i], least); d < least && len(plain) > 3 {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
+// separators removes what separates words in a name.
+var separators = strings.NewReplacer("_", "", "-", "", ".", "")
+
 // letters returns a name in upper case without separators and without our own prefix.
 func letters(name string) string {
 	name = strings.TrimPrefix(strings.ToUpper(name), "PITWALL_")
-	return strings.NewReplacer("_", "", "-", "", ".", "").Replace(name)
+	return separators.Replace(name)
 }
 
 // distance returns the number of insertions, deletions and substitutions of a byte that
