@@ -21,15 +21,34 @@ type scrape struct {
 	describer *promtext.Describer
 }
 
-// scrapes keeps that memory between two answers.
-var scrapes = sync.Pool{New: func() any { return &scrape{describer: promtext.NewDescriber(families)} }}
+// spareScrape keeps that memory between two answers. A sync.Pool would lose it at each
+// garbage collection, which is about as often as metrics are read.
+var spareScrape = make(chan *scrape, 1)
+
+// takeScrape returns the spare memory, or new memory while another answer uses it.
+func takeScrape() *scrape {
+	select {
+	case c := <-spareScrape:
+		c.samples.Reset()
+		return c
+	default:
+		return &scrape{describer: promtext.NewDescriber(families)}
+	}
+}
+
+// keep makes c the spare one, unless there is one.
+func (c *scrape) keep() {
+	select {
+	case spareScrape <- c:
+	default:
+	}
+}
 
 // metrics collects everything before it writes, so that a slow scraper holds no lock.
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
-	c := scrapes.Get().(*scrape)
-	defer scrapes.Put(c)
+	c := takeScrape()
+	defer c.keep()
 	b := &c.samples
-	b.Reset()
 	b.WriteString(build())
 	s.writeReadiness(b)
 	s.o.Set.WritePrometheus(b)
