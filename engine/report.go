@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"pitwall/engine/ops"
@@ -88,11 +85,8 @@ func (e *Engine) activity() ops.Activity {
 	return a
 }
 
-// lags reads the lags of the parts that run from the metrics.
+// lags reads the lags of the parts that run; reading another one would register it.
 func (e *Engine) lags() (list []ops.Lag) {
-	var b bytes.Buffer
-	e.set.WritePrometheus(&b)
-	text := b.String()
 	for _, reader := range []struct {
 		name, metric string
 		runs         bool
@@ -100,22 +94,13 @@ func (e *Engine) lags() (list []ops.Lag) {
 		{"live", "processor_live_stream_lag_ms", e.cfg.LiveEnabled},
 		{"archive", "processor_archive_lag_ms", e.cfg.ArchiveEnabled},
 	} {
+		if !reader.runs {
+			continue
+		}
 		for _, stream := range e.cfg.StreamKeys() {
-			if v, ok := metricValue(text, fmt.Sprintf("%s{stream=%q}", reader.metric, stream)); ok && reader.runs {
-				list = append(list, ops.Lag{Reader: reader.name, Stream: stream, MS: int64(v)})
-			}
+			gauge := e.set.GetOrCreateGauge(fmt.Sprintf("%s{stream=%q}", reader.metric, stream), nil)
+			list = append(list, ops.Lag{Reader: reader.name, Stream: stream, MS: int64(gauge.Get())})
 		}
 	}
 	return list
-}
-
-// metricValue finds a metric in Prometheus text.
-func metricValue(text, name string) (float64, bool) {
-	_, after, ok := strings.Cut("\n"+text, "\n"+name+" ")
-	if !ok {
-		return 0, false
-	}
-	value, _, _ := strings.Cut(after, "\n")
-	v, err := strconv.ParseFloat(value, 64)
-	return v, err == nil
 }
