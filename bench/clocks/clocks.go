@@ -23,7 +23,7 @@ type Options struct {
 	Leg        time.Duration `default:"1m" help:"Time after which publishing stops and every screen must be exact."`
 	Devices    int           `default:"1" help:"Devices of each kind of clock per stream."`
 	Spectators int           `default:"6" help:"Spectators per stream. They watch in six ways in turn: plain, batch, interval, compressed, returning, and compressed with an interval."`
-	Allow      time.Duration `default:"1s" help:"How much longer delivery may take than for devices with right clocks, before a dot counts as behind."`
+	Allow      time.Duration `default:"1s" help:"Delivery time allowed on top of that of the reference devices, before a dot counts as lagging."`
 	Kinds      []string      `placeholder:"KIND" help:"Kinds of clocks that take part. Default: all."`
 	Streams    []string      `placeholder:"STREAM" help:"Clocks of Redis servers: true, steps, lags, leads. Default: all, each with its own stack."`
 	Steady     bool          `help:"Do not restart the engines."`

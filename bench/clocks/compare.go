@@ -11,7 +11,7 @@ import (
 // compareEvery is the interval at which screens are compared with what was published.
 const compareEvery = 100 * time.Millisecond
 
-// watchScreens looks for dots that lag behind, until ctx ends.
+// watchScreens looks for lagging dots until ctx ends.
 func (r *race) watchScreens(ctx context.Context) {
 	for pause.For(ctx, compareEvery) == nil {
 		for _, s := range r.screens {
@@ -79,7 +79,7 @@ func (s *screen) delivered() (at time.Time, ok bool) {
 }
 
 // quiet waits until every screen shows the newest record of every device. A dot that
-// is still behind after Options.Patience is a fault, and no later leg waits for it.
+// still lags after Options.Patience is a fault, and later legs do not wait for it.
 func (r *race) quiet(ctx context.Context) error {
 	caughtUp, err := pause.Until(ctx, 20*time.Millisecond, r.opt.Patience, func() (bool, error) {
 		return r.late(time.Now(), false) == 0, r.failed()

@@ -17,8 +17,8 @@ func shown(t *testing.T, r *race, s *screen, n map[string]int64) {
 	}
 }
 
-// TestCompare: a dot is behind if the reference devices are further, whatever the
-// time is.
+// TestCompare: a dot lags if the reference devices show newer records, however much
+// time has passed.
 func TestCompare(t *testing.T) {
 	for _, c := range []struct {
 		name            string

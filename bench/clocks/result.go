@@ -18,8 +18,8 @@ type Row struct {
 	About   string
 	Devices int
 	Records int64
-	Worst   int64         // most records that a dot was behind, delivery allowed for
-	Away    time.Duration // total time that dots were more than one record behind, over all screens
+	Worst   int64         // largest lag of a dot in records, beyond delivery
+	Away    time.Duration // total time that dots lagged by more than one record, over all screens
 	Faults  map[string]int
 }
 
@@ -154,7 +154,7 @@ func (t *Result) Print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "worst: most records that a dot was behind, delivery allowed for; away: time that dots were more than one record behind, over all screens; %d restarts\n", t.Restarts)
+	fmt.Fprintf(w, "worst: largest lag of a dot in records, beyond delivery; away: time that dots lagged by more than one record, over all screens; %d restarts\n", t.Restarts)
 	if len(t.Examples) > 0 {
 		shown := t.Examples[:min(len(t.Examples), mostExamples)]
 		fmt.Fprintf(w, "\n%d violations; the first of each device and fault:\n  %s\n", t.Violations(), strings.Join(shown, "\n  "))
