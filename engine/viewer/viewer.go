@@ -86,12 +86,20 @@ func load(from fs.FS, folder string) (map[string]*file, error) {
 	return files, nil
 }
 
+// compressors keeps writers for the next file, because each takes a megabyte.
+var compressors = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestCompression)
+	if err != nil {
+		panic(err) // only an invalid level is an error
+	}
+	return z
+}}
+
 func compress(b []byte) ([]byte, error) {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	z.Reset(&out)
 	if _, err := z.Write(b); err != nil {
 		return nil, err
 	}
