@@ -86,9 +86,14 @@ func (c *Cluster) create(program string, args ...string) error {
 	if err := os.Chown(c.dir, uid, gid); err != nil {
 		return fmt.Errorf("hand cluster folder to the server's user: %w", err)
 	}
-	cmd := c.command(program, append(args, "--pgdata="+c.data())...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", program, err, out)
+	return c.Program(program, append(args, "--pgdata="+c.data())...)
+}
+
+// Program runs one of PostgreSQL's programs to its end, as the server's user and in the
+// cluster's folder. The error has its output.
+func (c *Cluster) Program(name string, args ...string) error {
+	if out, err := c.command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
 	}
 	return nil
 }
