@@ -11,35 +11,52 @@ import (
 	"pitwall/engine/live"
 )
 
-// openAccess makes the guard, and loads its keys and lists.
-func (e *Engine) openAccess(ctx context.Context) error {
-	c := &e.cfg
+// everybodyMayWatch reports whether every client may watch every event.
+func everybodyMayWatch(c *config.Access) bool {
+	return c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0
+}
+
+// AccessOptions returns the settings of access control, with the secrets and keys from
+// their files. What connects to other parts (Store, Slots, Logger, Metrics, Changed) is
+// left to the caller. The error names each setting that is wrong.
+func AccessOptions(c *config.Access) (access.Options, error) {
+	if err := c.Check(); err != nil {
+		return access.Options{}, err
+	}
 	keys, err := c.ReadKeys()
 	if err != nil {
-		return err
+		return access.Options{}, err
 	}
-	open := c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0 // everybody may watch every event
-	if open {
+	if everybodyMayWatch(c) {
 		keys.Link, keys.PreviousLink = nil, nil // a link would permit nothing more
 	}
-	o := access.Options{
+	return access.Options{
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.Cookies(),
 		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL), LinkSecret: keys.Link, PreviousLinkSecret: keys.PreviousLink,
 		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
-		Store: e.db, Sessions: e.db.Sessions(), Slots: e.redis, Logger: e.log, Metrics: e.set,
-		Changed: func() { e.live.Recheck(); e.listing.Rebuild() },
 		JWT: access.JWTOptions{
 			Secret: keys.Token, Keys: keys.Public, KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS),
 			Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},
+	}, nil
+}
+
+// openAccess makes the guard, and loads its keys and lists.
+func (e *Engine) openAccess(ctx context.Context) error {
+	c := &e.cfg
+	o, err := AccessOptions(&c.Access)
+	if err != nil {
+		return err
 	}
+	o.Store, o.Sessions, o.Slots, o.Logger, o.Metrics = e.db, e.db.Sessions(), e.redis, e.log, e.set
+	o.Changed = func() { e.live.Recheck(); e.listing.Rebuild() }
 	if e.guard, err = access.New(o); err != nil {
 		return err
 	}
 	if err := e.guard.Open(ctx); err != nil {
 		return fmt.Errorf("prepare access control: %w", err)
 	}
-	if !open {
+	if !everybodyMayWatch(&c.Access) {
 		e.log.Info("access control", "auth_mode", c.AuthMode, "authz_mode", o.Decide)
 		return nil
 	}
@@ -56,7 +73,7 @@ func (e *Engine) openAccess(ctx context.Context) error {
 
 // accessCache is how long an answer that allows is cached: at most half the time between
 // two checks of a session. So a withdrawal is late by one check at most.
-func accessCache(c *config.Config) time.Duration {
+func accessCache(c *config.Access) time.Duration {
 	return min(ms(c.AuthCacheMS), ms(c.AuthRecheckMS)/2)
 }
 

@@ -31,7 +31,7 @@ func (e *Engine) Reload(cfg config.Config) error {
 	}
 	var errs []error
 	if e.guard != nil {
-		if open := cfg.AuthMode == config.AuthNone && len(cfg.AuthzMode) == 0; open {
+		if everybodyMayWatch(&cfg.Access) {
 			keys.Link, keys.PreviousLink = nil, nil
 		}
 		errs = append(errs, e.guard.Reload(access.Secrets{Token: keys.Token, Public: keys.Public, Link: keys.Link, PreviousLink: keys.PreviousLink}))

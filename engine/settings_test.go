@@ -13,7 +13,7 @@ func TestAccessCacheIsShorterThanTheRecheck(t *testing.T) {
 	for _, c := range []struct{ cache, recheck, want int }{{10000, 60000, 10000}, {10000, 1500, 750}, {0, 1500, 0}, {750, 1500, 750}} {
 		var cfg config.Config
 		cfg.AuthCacheMS, cfg.AuthRecheckMS = c.cache, c.recheck
-		if got := accessCache(&cfg); got != ms(c.want) {
+		if got := accessCache(&cfg.Access); got != ms(c.want) {
 			t.Errorf("cache %d ms, recheck %d ms: kept for %v, want %d ms", c.cache, c.recheck, got, c.want)
 		}
 	}

@@ -4,7 +4,8 @@
 // serve does that until SIGINT or SIGTERM. config prints its settings, migrate
 // updates the database's schema, partition divides the table positions by month,
 // roster import defines which devices take part in which events, dead handles records
-// that could not be written, and token creates share links and revokes tokens.
+// that could not be written, and token makes, explains and revokes share links and
+// user tokens. doctor, check, status and device tell how an installation does.
 // Packages engine and admin do the work; this package holds only flags, environment
 // and exit codes.
 package main
@@ -33,7 +34,7 @@ type cli struct {
 	Partition partitionCmd `cmd:"" help:"Partition the table positions by month (PostgreSQL)."`
 	Roster    rosterCmd    `cmd:"" help:"Define which devices take part in which events."`
 	Dead      deadCmd      `cmd:"" help:"Handle the records that could not be written to the database."`
-	Token     tokenCmd     `cmd:"" help:"Create share links, and revoke links and tokens."`
+	Token     tokenCmd     `cmd:"" help:"Create share links and user tokens, explain and revoke them."`
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: settings, machine, Redis, database, certificates, clocks; exits with 0 (ok), 1 (warnings) or 2 (errors)."`
 	Check     checkCmd     `cmd:"" help:"Ask a running process whether it works; exits with 0 (ok), 1 (warning), 2 (critical) or 3 (unknown)."`
 	Status    statusCmd    `cmd:"" help:"Show what a running process does: readiness, rates, lag, connections, topics."`

@@ -15,6 +15,8 @@
 //	             refresh.go keeps them up to date
 //	link.go      share links: tokens for one event, signed here; slots.go counts their
 //	             connections
+//	explain.go   what a token is, and why it is refused; issue.go signs user tokens. Both
+//	             are for commands and decide by the code above
 //	verified.go  a valid token is verified once; at most half of the processors verify
 //	cache.go     short-lived answers, one request at a time per key
 //

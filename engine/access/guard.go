@@ -184,7 +184,10 @@ func (g *Guard) Tokens() bool { return g.auth != nil || g.links != nil }
 
 // Close cancels the requests in progress. Later ones fail, so that no client is
 // accepted any more.
-func (g *Guard) Close() { g.quit() }
+func (g *Guard) Close() {
+	g.quit()
+	g.clients.close()
+}
 
 // Authenticate identifies the client of a request. It returns an *Identity and 0, or
 // 401 for an invalid credential, 429 for a share link whose connections are all taken,

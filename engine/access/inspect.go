@@ -2,7 +2,6 @@ package access
 
 import (
 	"errors"
-	"net/url"
 	"strings"
 	"time"
 
@@ -23,12 +22,9 @@ type TokenInfo struct {
 // harm. isToken is false for any other text, such as an id. The error says why a token
 // cannot be revoked. It contains no part of the token.
 func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
-	_, fragment, inLink := strings.Cut(text, "#")
-	if inLink {
-		q, _ := url.ParseQuery(fragment)
-		if text = q.Get("token"); text == "" {
-			return info, false, errors.New("the link has no token")
-		}
+	inLink := strings.Contains(text, "#")
+	if text = tokenIn(text); inLink && text == "" {
+		return info, false, errors.New("the link has no token")
 	}
 	looksLikeToken := strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 // a JSON header in base64
 	t, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA})

@@ -110,6 +110,15 @@ func (c *Access) ReadKeys() (k Keys, err error) {
 	return k, errors.Join(errs[:]...)
 }
 
+// Check reads the secrets that are in files, and checks these settings alone, as
+// Validate does for a whole Config.
+func (c *Access) Check() error {
+	if err := ReadFiles(c); err != nil {
+		return err
+	}
+	return errors.Join(checkRanges(c), c.validate())
+}
+
 func (c *Access) validate() error {
 	var errs []error
 	known := []string{ByPublic, ByClaims, BySQL, ByHTTP}

@@ -17,14 +17,14 @@ func (c *Config) Validate() error {
 	if err := ReadFiles(c); err != nil {
 		return err
 	}
-	return errors.Join(c.validateAddresses(), c.validateRanges(), c.Access.validate(), c.Public.validate(), c.Streams.validate(), c.Log.validate(), c.validateRest())
+	return errors.Join(c.validateAddresses(), checkRanges(c), c.Access.validate(), c.Public.validate(), c.Streams.validate(), c.Log.validate(), c.validateRest())
 }
 
-// validateRanges checks every number against the range tag of its field, such as
-// "0 to 64".
-func (c *Config) validateRanges() error {
+// checkRanges checks every number against the range tag of its field, such as "0 to 64".
+// settings points to a Config or a part of one.
+func checkRanges(settings any) error {
 	var errs []error
-	walk(reflect.ValueOf(c).Elem(), func(f reflect.StructField, v reflect.Value) {
+	walk(reflect.ValueOf(settings).Elem(), func(f reflect.StructField, v reflect.Value) {
 		text, has := f.Tag.Lookup("range")
 		if !has {
 			return
