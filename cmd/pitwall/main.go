@@ -42,6 +42,8 @@ type cli struct {
 	Size      sizeCmd      `cmd:"" help:"Forecast what a load takes: cores, memory, network, disk."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands, flags and values in bash, zsh or fish."`
+
 	EnvFile     string      `name:"env-file" env:"ENV_FILE" help:"File of settings, one NAME=value per line. The environment and flags win over it."`
 	ShowVersion versionFlag `name:"version" help:"Print the version."`
 }
@@ -54,6 +56,9 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run runs a command line and returns the exit code.
 func run(args []string) int {
+	if len(args) > 0 && args[0] == completeCommand {
+		return failed(args, printCompletions(args[1:]))
+	}
 	_, ctx, err := parseArgs(args)
 	if err != nil {
 		return failed(args, usageError{err})

@@ -49,7 +49,7 @@ type Access struct {
 	JWTAudience      string    `name:"jwt-audience" env:"JWT_AUDIENCE" help:"Required value of aud. Unset: any."`
 	JWTLeewayMS      int       `name:"jwt-leeway-ms" env:"JWT_LEEWAY_MS" default:"5000" range:"0 to 300000" help:"Tolerated difference between clocks, in ms: for exp, nbf and iat, and for the end of sessions."`
 
-	AuthzMode    []string  `name:"authz-mode" env:"AUTHZ_MODE" help:"Who may watch an event; one entry that allows is enough: public (marked in pitwall_events), claims (listed in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL). Unset: with AUTH_MODE=none everybody may watch everything; otherwise claims, plus sql and http if AUTHZ_SQL and AUTHZ_URL are set."`
+	AuthzMode    []string  `name:"authz-mode" env:"AUTHZ_MODE" values:"public,claims,sql,http" help:"Who may watch an event; one entry that allows is enough: public (marked in pitwall_events), claims (listed in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL). Unset: with AUTH_MODE=none everybody may watch everything; otherwise claims, plus sql and http if AUTHZ_SQL and AUTHZ_URL are set."`
 	AuthzURL     SecretURL `name:"authz-url" env:"AUTHZ_URL" placeholder:"URL" help:"Requested with ?user=…&event=…: 204 or {\"allowed\":true} allows; 401, 403, 404 or {\"allowed\":false} denies."`
 	AuthzURLFile string    `name:"authz-url-file" env:"AUTHZ_URL_FILE" help:"File that holds AUTHZ_URL instead."`
 	AuthzSQL     Secret    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text. A row whose first column is true or a number other than 0 allows. A column of any other type, text included, is refused at start: use SELECT true. Unset: membership in pitwall_members."`

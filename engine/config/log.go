@@ -11,8 +11,8 @@ import (
 
 // Log says how to log.
 type Log struct {
-	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
-	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" values:"text,json" help:"text or json."`
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" values:"debug,info,warn,error" help:"debug, info, warn or error."`
 }
 
 func (c Log) validate() error {
