@@ -23,6 +23,7 @@ import (
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/origin"
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/internal/sdnotify"
 	"pitwall/engine/lastvalues"
@@ -62,7 +63,7 @@ type Engine struct {
 	components map[string]*component // by name; start writes it, and stop reads it afterwards
 	failed     chan error            // the error of the first component that ended by itself
 	ready      chan struct{}
-	hurry      chan struct{} // holds one value after EndLameDuck
+	hurry      pace.Signal // set by EndLameDuck
 
 	origins origin.List // ALLOWED_ORIGINS, shared by the front and the live server
 
@@ -99,7 +100,7 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 		components: make(map[string]*component),
 		failed:     make(chan error, 1),
 		ready:      make(chan struct{}),
-		hurry:      make(chan struct{}, 1),
+		hurry:      pace.NewSignal(),
 		state:      "starting",
 		listen:     make(map[string]*health.Check),
 	}, nil

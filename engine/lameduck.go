@@ -42,10 +42,7 @@ func (e *Engine) EndLameDuck() bool {
 	if !e.inLameDuck {
 		return false
 	}
-	select {
-	case e.hurry <- struct{}{}:
-	default: // it was asked for already
-	}
+	e.hurry.Set()
 	return true
 }
 

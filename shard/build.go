@@ -124,7 +124,10 @@ func (w *worker) beginBuild(b *build) {
 		shard: p, since: b.since, kind: b.kind, waiters: b.waiters, waiting: b.waiting,
 		id: w.lastBuild, cuts: p.cache.invalidations, base: p.sealed, nextToCopy: p.last,
 	}
-	p.build, b.roster = b, w.newRosterBuild(b)
+	p.build = b
+	if b.kind == bodyLagged && w.rosterExceedsSlice(p, b.since) {
+		b.roster = newRosterBuild(&p.roster, b.since, p.roster.newest())
+	}
 	b.body.store = newStore(&w.bodyPool, 2*w.core.building.copied)
 	switch b.kind {
 	case bodyPlain:

@@ -1,16 +1,18 @@
 package shard
 
-// rosterBuild makes the roster frame before a lagged snapshot in slices, where there
-// were more joins and leaves than fit a slice. If the log changes meanwhile, the build
+// rosterBuild makes a roster frame with the joins and leaves of a part of the log. If it
+// is made in slices before a lagged snapshot and the log changes meanwhile, the build
 // begins again.
 type rosterBuild struct {
-	mergedChanges
-	next  int // the next change of the log to merge
-	names int // bytes of names so far, with quotes and commas
+	next   int            // the next change of the log to merge
+	to     uint64         // the last update whose changes are merged
+	places map[string]int // in merged
+	merged []rosterChange // one per device
+	names  int            // bytes of names so far, with quotes and commas
 
-	frame    *Chunk
+	frame    *Chunk // empty if there are no changes
 	mark     int
-	at       int  // the next device of the merged ones
+	at       int  // the next device of merged
 	removing bool // the devices that joined are in the frame, those that left come next
 	done     bool
 }
@@ -22,30 +24,26 @@ func (w *worker) rosterExceedsSlice(p *topicShard, since uint64) bool {
 	return i >= 0 && p.roster.changes[i].seq > since
 }
 
-// newRosterBuild returns what b has to make before its snapshot, nil for nothing.
-func (w *worker) newRosterBuild(b *build) *rosterBuild {
-	p := b.shard
-	if b.kind != bodyLagged || !w.rosterExceedsSlice(p, b.since) {
-		return nil
-	}
-	return &rosterBuild{mergedChanges: mergedChanges{places: map[string]int{}}, next: p.roster.after(b.since)}
+// newRosterBuild returns the build of a frame with the devices that joined or left after
+// update since, up to update to.
+func newRosterBuild(l *rosterLog, since, to uint64) *rosterBuild {
+	return &rosterBuild{next: l.after(since), to: to, places: map[string]int{}}
 }
 
-// advance does a slice of r.
+// advance does a slice of r, of most steps.
 func (r *rosterBuild) advance(p *topicShard, most int) {
 	t, ch := p.topic.frames, r.frame
 	for ; most > 0 && !r.done; most-- {
-		switch moves := p.roster.changes; {
-		case r.next < len(moves):
-			r.add(moves[r.next])
-			r.names += len(moves[r.next].device) + 3 // quotes and a comma
-			r.next++
+		switch {
+		case r.merge(&p.roster):
 		case ch == nil:
 			ch = &Chunk{kind: chunkSnapshot}
-			ch.body, r.mark = t.BeginRoster(makeNoZero(2*r.names + 6*len(t.Name()) + 128))
 			r.frame = ch
-		case r.at < len(r.last):
-			m := r.last[r.at]
+			if r.done = len(r.merged) == 0; !r.done {
+				ch.body, r.mark = t.BeginRoster(makeNoZero(2*r.names + 6*len(t.Name()) + 128))
+			}
+		case r.at < len(r.merged):
+			m := r.merged[r.at]
 			if r.at++; m.added && !r.removing || m.removed && r.removing {
 				ch.body = t.AppendName(ch.body, r.mark, m.device)
 			}
@@ -56,4 +54,24 @@ func (r *rosterBuild) advance(p *topicShard, most int) {
 			ch.body, r.done = t.EndRoster(ch.body, r.mark), true
 		}
 	}
+}
+
+// merge merges the next change of l. It returns false if there is none. A device that
+// has left and joined again is both added and removed: its position now may be older than
+// the one that a client shows, which therefore must remove the device first.
+func (r *rosterBuild) merge(l *rosterLog) bool {
+	if r.next == len(l.changes) || l.changes[r.next].seq > r.to {
+		return false
+	}
+	m := l.changes[r.next]
+	r.next++
+	if i, ok := r.places[m.device]; ok {
+		old := &r.merged[i]
+		old.added, old.removed = m.added, m.removed || old.removed
+		return true
+	}
+	r.places[m.device] = len(r.merged)
+	r.merged = append(r.merged, m)
+	r.names += len(m.device) + 3 // quotes and a comma
+	return true
 }

@@ -1,5 +1,7 @@
 package shard
 
+import "math"
+
 // rosterChange is a device that joined or left a topic with an update. Both are set
 // for one that left and joined again.
 type rosterChange struct {
@@ -51,44 +53,6 @@ func (l *rosterLog) forget(most int) {
 	kept := copy(l.changes, l.changes[n:])
 	clear(l.changes[kept:])
 	l.changes = l.changes[:kept]
-}
-
-// between returns the devices that joined or left after update since, up to update to.
-// A device that has left and joined again is in both lists: its position now may be
-// older than the one that a client shows, which therefore must remove the device first.
-func (l *rosterLog) between(since, to uint64) (added, removed []string) {
-	moves := l.changes[l.after(since):]
-	x := mergedChanges{places: make(map[string]int, len(moves)), last: make([]rosterChange, 0, len(moves))}
-	for _, m := range moves {
-		if m.seq > to {
-			break
-		}
-		x.add(m)
-	}
-	for _, m := range x.last {
-		if m.added {
-			added = append(added, m.device)
-		}
-		if m.removed {
-			removed = append(removed, m.device)
-		}
-	}
-	return added, removed
-}
-
-// mergedChanges are changes with one entry per device.
-type mergedChanges struct {
-	places map[string]int // in last
-	last   []rosterChange
-}
-
-func (x *mergedChanges) add(m rosterChange) {
-	if i, ok := x.places[m.device]; ok {
-		x.last[i].added, x.last[i].removed = m.added, m.removed || x.last[i].removed
-		return
-	}
-	x.places[m.device] = len(x.last)
-	x.last = append(x.last, m)
 }
 
 // after is the index of the first change after update since.
@@ -143,10 +107,9 @@ func (w *worker) rosterFrom(p *topicShard, since, to uint64) *Chunk {
 	ch := p.cache.byKey[k]
 	if ch == nil {
 		p.cache.makeRoom()
-		ch = &Chunk{kind: chunkSnapshot}
-		if added, removed := p.roster.between(since, to); len(added)+len(removed) > 0 {
-			ch.body = p.topic.frames.AppendRosterFrame(nil, added, removed)
-		}
+		r := newRosterBuild(&p.roster, since, to)
+		r.advance(p, math.MaxInt)
+		ch = r.frame
 		p.cache.put(k, ch)
 	}
 	if ch.Len() == 0 {

@@ -53,6 +53,22 @@ func TestBetweenReturnsNetRosterChanges(t *testing.T) {
 	}
 }
 
+// between returns the devices that a frame adds and removes.
+func (l *rosterLog) between(since, to uint64) (added, removed []string) {
+	r := newRosterBuild(l, since, to)
+	for r.merge(l) {
+	}
+	for _, m := range r.merged {
+		if m.added {
+			added = append(added, m.device)
+		}
+		if m.removed {
+			removed = append(removed, m.device)
+		}
+	}
+	return added, removed
+}
+
 // While a connection lags, more devices join and leave than the log remembers. None of
 // those that have left stays on the screen, and the subscription goes on.
 func TestNoDeviceStaysWhenTheRosterLogOverflows(t *testing.T) {

@@ -27,7 +27,7 @@ type Clocks struct {
 	log      *slog.Logger
 	changes  *metrics.Counter
 	failures *metrics.Counter
-	wakeup   chan struct{} // holds one value while changes are pending
+	wakeup   pace.Signal // set while changes are pending
 	fault    pace.LogLimiter
 
 	mu      sync.Mutex
@@ -44,7 +44,7 @@ const saveTime = 10 * time.Second
 // NewClocks makes Clocks and registers their metrics. It starts no goroutine.
 func NewClocks(store ClockStore, log *slog.Logger, set *metrics.Set) *Clocks {
 	return &Clocks{
-		store: store, log: log, wakeup: make(chan struct{}, 1), pending: map[string][]shard.Clock{},
+		store: store, log: log, wakeup: pace.NewSignal(), pending: map[string][]shard.Clock{},
 		changes:  set.GetOrCreateCounter("processor_live_clock_changes_total"),
 		failures: set.GetOrCreateCounter("processor_live_clock_save_failures_total"),
 	}
@@ -67,7 +67,7 @@ func (c *Clocks) Note(x shard.Clock) {
 	}
 	c.pending[x.Device] = list
 	c.mu.Unlock()
-	c.wake()
+	c.wakeup.Set()
 }
 
 // Run writes the pending changes until ctx ends. Then it tries once more to write
@@ -84,7 +84,7 @@ func (c *Clocks) Run(ctx context.Context) error {
 					c.log.Warn("the offsets of device clocks could not be saved, trying again", "error", err, "times", n)
 				}
 				_ = pace.Sleep(ctx, pause.Delay()) // the loop checks ctx
-				c.wake()
+				c.wakeup.Set()
 				continue
 			}
 			pause.Reset()
@@ -136,12 +136,5 @@ func (c *Clocks) restore(list []shard.Clock) {
 	for device, changes := range since {
 		all := append(c.pending[device], changes...)
 		c.pending[device] = all[max(0, len(all)-maxClockChanges):]
-	}
-}
-
-func (c *Clocks) wake() {
-	select {
-	case c.wakeup <- struct{}{}:
-	default:
 	}
 }

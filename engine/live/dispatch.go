@@ -3,6 +3,8 @@ package live
 import (
 	"context"
 	"sync/atomic"
+
+	"pitwall/engine/internal/pace"
 )
 
 // dispatchers is how many goroutines carry out requests. They share one queue, and never
@@ -26,7 +28,7 @@ const (
 // looked at once more, so a call of schedule that found it queued is not lost.
 type dispatchQueue struct {
 	head atomic.Pointer[session]
-	wake chan struct{}
+	wake pace.Signal
 }
 
 // put adds a session that has just become dispatchQueued. Any goroutine may call it.
@@ -38,10 +40,7 @@ func (q *dispatchQueue) put(s *session) {
 			break
 		}
 	}
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	q.wake.Set()
 }
 
 // takeAll takes every session, the one that waits longest first.

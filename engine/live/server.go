@@ -15,6 +15,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 
 	"pitwall/engine/internal/origin"
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -129,7 +130,7 @@ func New(o Options) (*Server, error) {
 		throttleTime: throttleTime,
 		delays:       newDelays(o.Limits.Pending),
 		born:         time.Now(),
-		queue:        dispatchQueue{wake: make(chan struct{}, 1)},
+		queue:        dispatchQueue{wake: pace.NewSignal()},
 		sessions:     xsync.NewMapOf[uint64, *session](),
 
 		sendCloseTime: sendCloseTime,

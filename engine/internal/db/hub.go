@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"pitwall/engine/internal/pace"
 )
 
 // hub forwards notifications within the process.
@@ -18,11 +20,11 @@ type hub struct {
 type listener struct {
 	channels []string
 	pending  map[string]bool // guarded by hub.mu
-	wake     chan struct{}   // holds one value while something is pending
+	wake     pace.Signal     // set while something is pending
 }
 
 func (h *hub) add(channels []string) *listener {
-	l := &listener{channels: channels, pending: map[string]bool{}, wake: make(chan struct{}, 1)}
+	l := &listener{channels: channels, pending: map[string]bool{}, wake: pace.NewSignal()}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.listeners[l] = true
@@ -44,10 +46,7 @@ func (h *hub) notify(channel string) {
 			continue
 		}
 		l.pending[channel] = true
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+		l.wake.Set()
 	}
 }
 
