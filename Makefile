@@ -15,7 +15,7 @@ KILLS ?= 20
 SOAKTIME ?= 10m
 
 .DEFAULT_GOAL := build
-.PHONY: help build test lint vulncheck sbom bench fuzz crash soak long deps
+.PHONY: help build test lint vulncheck sbom bench fuzz crash soak chaos long deps
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -57,7 +57,10 @@ crash: deps ## kills the archive KILLS times (20) under load, also on a Cluster,
 soak: ## the core under random schedules, with shards that the test turns and with running ones, each for SOAKTIME (10m), with the race detector
 	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks' -v ./shard
 
-long: deps ## what takes too long for make test: also the alerts whose faults last minutes
+chaos: deps ## faults on purpose, one after the other: on every way between the parts, and of the parts
+	PITWALL_LONG=1 go test -count=1 -v -timeout 30m -run '^TestChaos$$' ./engine/e2e/chaos
+
+long: deps chaos ## what takes too long for make test: make chaos, and the alerts whose faults last minutes
 	PITWALL_LONG=1 go test -count=1 -v -timeout 30m -run '^TestFaults$$' ./engine/e2e/alerts
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Prometheus, Chromium and gcc where missing

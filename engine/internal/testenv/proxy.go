@@ -22,11 +22,16 @@ type TCPProxy struct {
 	cuts    int
 	replies int64         // bytes
 	rate    int           // reply bytes per second and connection, 0 for no limit
+	delay   time.Duration // of everything that passes, see Delay
+	linger  time.Duration // between the ends of the two sides, see SlowClose
 	stalled chan struct{} // not nil while stalled; closed by Resume
 }
 
 // proxyPair is one relayed connection.
-type proxyPair struct{ client, server net.Conn }
+type proxyPair struct {
+	client, server net.Conn
+	abandoned      bool // see Abandon; guarded by TCPProxy.mu
+}
 
 func (p *proxyPair) close() {
 	p.client.Close()
@@ -152,6 +157,11 @@ func (p *TCPProxy) accept() {
 // relay copies from src to dst until one of them ends, and then ends both.
 func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
 	defer func() {
+		if src == pair.server && p.isAbandoned(pair) {
+			return // the client learns nothing
+		}
+		src.Close()
+		p.await(p.afterClose)
 		pair.close()
 		p.mu.Lock()
 		delete(p.pairs, pair)
@@ -160,7 +170,11 @@ func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
+		if n > 0 && p.isAbandoned(pair) {
+			continue
+		}
 		if n > 0 {
+			p.await(p.latency)
 			pass, cut := p.pass(n, reply)
 			if _, err := dst.Write(buf[:pass]); err != nil || cut {
 				return
