@@ -7,8 +7,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"time"
+
+	"pitwall/engine/internal/endpoint"
 )
 
 // The longest answers that are accepted.
@@ -93,26 +94,17 @@ func (c *client) get(ctx context.Context, address string, header http.Header, li
 	req.Header.Set("User-Agent", "pitwall")
 	res, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, withoutURL(err)
+		return 0, nil, endpoint.WithoutURL(err)
 	}
 	defer res.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
-		return 0, nil, fmt.Errorf("read the answer: %w", withoutURL(err))
+		return 0, nil, fmt.Errorf("read the answer: %w", endpoint.WithoutURL(err))
 	}
 	if int64(len(body)) > limit {
 		return 0, nil, fmt.Errorf("the answer is longer than %d bytes", limit)
 	}
 	return res.StatusCode, body, nil
-}
-
-// withoutURL removes the URL from an error.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }

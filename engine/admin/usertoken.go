@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -118,10 +117,7 @@ func CheckToken(ctx context.Context, o access.Options, c config.Database, token,
 		good = a.Watch.Allowed
 	}
 	if asJSON {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return good, e.Encode(a)
+		return good, plain.WriteJSON(out, a)
 	}
 	_, err = io.WriteString(out, a.text(o.JWT.Leeway, time.Now()))
 	return good, err

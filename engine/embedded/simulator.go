@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"time"
+
+	"pitwall/engine/internal/pace"
 )
 
 // DemoEvent is the event that the simulated devices take part in.
@@ -28,8 +30,7 @@ const (
 	// maxBehind is how far the clock may deviate from the schedule. Beyond it (the
 	// machine slept, the clock was set) the schedule restarts at the current time, and
 	// devices have a gap or send fixes of the same times again.
-	maxBehind   = 10 * time.Second
-	logInterval = 10 * time.Second
+	maxBehind = 10 * time.Second
 )
 
 // Publisher appends records to a stream (XADD). *redis.Client is one.
@@ -78,7 +79,7 @@ type Simulator struct {
 	batch map[string][][]string
 
 	dropped   int // records since the last log line
-	loggedAt  time.Time
+	fault     pace.LogLimiter
 	lastError error
 }
 
@@ -196,13 +197,11 @@ func (s *Simulator) publish(ctx context.Context) {
 		clear(records) // drops the strings and keeps the memory
 		s.batch[key] = records[:0]
 	}
-	s.logDropped(time.Now())
-}
-
-func (s *Simulator) logDropped(now time.Time) {
-	if s.dropped == 0 || now.Sub(s.loggedAt) < logInterval {
+	if s.dropped == 0 {
 		return
 	}
-	s.o.Logger.Warn("simulated records dropped", "records", s.dropped, "error", s.lastError)
-	s.dropped, s.loggedAt = 0, now
+	if _, ok := s.fault.Allow(time.Now()); ok {
+		s.o.Logger.Warn("simulated records dropped", "records", s.dropped, "error", s.lastError)
+		s.dropped = 0
+	}
 }

@@ -75,16 +75,12 @@ func writeText(w http.ResponseWriter, status int, a readiness) {
 	if a.Ready {
 		b.WriteString("ready\n")
 	} else {
-		fmt.Fprintf(&b, "not ready: %s\n", oneLine(a.Reason))
+		fmt.Fprintf(&b, "not ready: %s\n", plain.Line(a.Reason))
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, p := range a.Parts {
-		fmt.Fprintf(table, "%s\t%s\tsince %s\t%s\n", p.State, p.Part, p.Since.UTC().Format(time.RFC3339), oneLine(p.Reason))
+		fmt.Fprintf(table, "%s\t%s\tsince %s\t%s\n", p.State, p.Part, p.Since.UTC().Format(time.RFC3339), plain.Line(p.Reason))
 	}
 	_ = table.Flush() // a buffer never fails
 	answer(w, status, "text/plain; charset=utf-8", b.Bytes())
 }
-
-// oneLine joins lines and columns and escapes control characters. Reasons contain
-// errors of other servers.
-func oneLine(s string) string { return plain.Text(strings.Join(strings.Fields(s), " ")) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/plain"
 	"pitwall/shard"
 )
 
@@ -116,7 +117,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	}
 	d, err := s.o.Device(ctx, id)
 	if err != nil {
-		http.Error(w, oneLine(err.Error()), http.StatusServiceUnavailable)
+		http.Error(w, plain.Line(err.Error()), http.StatusServiceUnavailable)
 		return
 	}
 	answerJSON(w, http.StatusOK, d)

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,11 +53,8 @@ func (e *examination) fail(check, do, format string, args ...any) {
 }
 
 func (e *examination) add(s Severity, check, do, format string, args ...any) {
-	e.found = append(e.found, Finding{s, check, oneLine(fmt.Sprintf(format, args...)), do})
+	e.found = append(e.found, Finding{s, check, plain.Line(fmt.Sprintf(format, args...)), do})
 }
-
-// oneLine joins lines and escapes control characters: messages of servers have them.
-func oneLine(s string) string { return plain.Text(strings.Join(strings.Fields(s), " ")) }
 
 // Run examines the installation that cfg describes. wrong is what the caller found wrong
 // with the settings, nil for nothing.
@@ -128,10 +124,7 @@ func Worst(list []Finding) (code int) {
 // as a JSON list in the order of the checks.
 func Print(list []Finding, asJSON bool, out io.Writer) error {
 	if asJSON {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(list)
+		return plain.WriteJSON(out, list)
 	}
 	var b strings.Builder
 	counts := map[Severity]int{}

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net"
@@ -103,25 +102,17 @@ func (e *examination) certificate(now time.Time) {
 	if cert == "" || key == "" {
 		return // settings reports one without the other
 	}
-	certPEM, err := os.ReadFile(cert)
-	if err != nil {
-		e.fail(check, "correct TLS_CERT_FILE, or the rights of the file", "%v", err)
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+		e.fail(check, "correct TLS_CERT_FILE or TLS_KEY_FILE, or the rights of the file", "%v", err)
 		return
 	}
-	keyPEM, err := os.ReadFile(key)
-	if err != nil {
-		e.fail(check, "correct TLS_KEY_FILE, or the rights of the file", "%v", err)
-		return
-	}
-	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		e.fail(check, "give the key that belongs to the first certificate of the chain, both in PEM", "%s and %s do not go together: %v", cert, key, err)
 		return
 	}
-	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	leaf := pair.Leaf
 	switch {
-	case err != nil:
-		e.fail(check, "replace the certificate", "%s: %v", cert, err)
 	case now.After(leaf.NotAfter):
 		e.fail(check, "renew the certificate; a running process reads the new files by itself", "it expired at %s", leaf.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(leaf.NotBefore):

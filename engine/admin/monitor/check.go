@@ -47,7 +47,7 @@ type result struct {
 func Check(ctx context.Context, t Target, format string, out io.Writer) (Exit, error) {
 	r := examine(ctx, t)
 	r.State = strings.ToLower(r.Exit.String())
-	r.Reason = plain.Text(strings.Join(strings.Fields(r.Reason), " "))
+	r.Reason = plain.Line(r.Reason)
 	var err error
 	switch format {
 	case "json":

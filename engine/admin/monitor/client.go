@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pitwall/engine/config"
+	"pitwall/engine/internal/endpoint"
 	"pitwall/engine/ops"
 )
 
@@ -89,12 +90,12 @@ func (c *client) get(ctx context.Context, path string, query url.Values, into an
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w from %s: %w", errNoAnswer, c.base.Redacted(), cause(err))
+		return fmt.Errorf("%w from %s: %w", errNoAnswer, c.base.Redacted(), endpoint.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("%w from %s: %w", errNoAnswer, c.base.Redacted(), cause(err))
+		return fmt.Errorf("%w from %s: %w", errNoAnswer, c.base.Redacted(), endpoint.WithoutURL(err))
 	}
 	for _, s := range statuses {
 		if res.StatusCode != s {
@@ -110,14 +111,6 @@ func (c *client) get(ctx context.Context, path string, query url.Values, into an
 	}
 	text := strings.Join(strings.Fields(string(body[:min(len(body), 200)])), " ")
 	return fmt.Errorf("%s answers %s: %s", u.Redacted(), res.Status, text)
-}
-
-// cause removes the URL from an error of net/http; the caller names it.
-func cause(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // report asks for /status.

@@ -25,7 +25,7 @@ func Device(ctx context.Context, t Target, id string, asJSON bool, out io.Writer
 		return err
 	}
 	if asJSON {
-		return printJSON(out, d)
+		return plain.WriteJSON(out, d)
 	}
 	_, err = io.WriteString(out, deviceText(&d, time.Now()))
 	return err
@@ -39,7 +39,7 @@ func deviceText(d *ops.Device, now time.Time) string {
 	}
 	fmt.Fprintf(&b, "device %s %s\n", plain.Text(d.ID), state)
 	for _, r := range d.Reasons {
-		fmt.Fprintf(&b, "  %s\n", line(r))
+		fmt.Fprintf(&b, "  %s\n", plain.Line(r))
 	}
 	b.WriteString("\n")
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -55,7 +55,7 @@ func deviceText(d *ops.Device, now time.Time) string {
 	fmt.Fprintf(table, "last shown\t%s\n", recordText(d.Live, now))
 	stored := recordText(d.Stored, now)
 	if d.StoredError != "" {
-		stored = "not known: " + line(d.StoredError)
+		stored = "not known: " + plain.Line(d.StoredError)
 	}
 	fmt.Fprintf(table, "last in the table\t%s\n", stored)
 	fmt.Fprintf(table, "faulty\t%d newer in the table, %d refused\n", d.FaultyRows, d.Refused)

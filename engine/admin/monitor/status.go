@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -25,17 +24,10 @@ func Status(ctx context.Context, t Target, asJSON bool, out io.Writer) error {
 		return err
 	}
 	if asJSON {
-		return printJSON(out, r)
+		return plain.WriteJSON(out, r)
 	}
 	_, err = io.WriteString(out, statusText(&r))
 	return err
-}
-
-func printJSON(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // statusText is a report for people.
@@ -43,7 +35,7 @@ func statusText(r *ops.Report) string {
 	var b strings.Builder
 	state := "ready"
 	if !r.Ready {
-		state = "not ready: " + line(r.Reason)
+		state = "not ready: " + plain.Line(r.Reason)
 	}
 	fmt.Fprintf(&b, "%s\n", state)
 	fmt.Fprintf(&b, "instance %s, up %s\n\n", plain.Text(r.Instance), r.Now.Sub(r.Started).Round(time.Second))
@@ -63,7 +55,7 @@ func statusText(r *ops.Report) string {
 
 	b.WriteString("\nparts\n")
 	for _, p := range r.Parts {
-		fmt.Fprintf(table, "  %s\t%s\tsince %s\t%s\n", p.State, plain.Text(p.Part), p.Since.UTC().Format(time.RFC3339), line(p.Reason))
+		fmt.Fprintf(table, "  %s\t%s\tsince %s\t%s\n", p.State, plain.Text(p.Part), p.Since.UTC().Format(time.RFC3339), plain.Line(p.Reason))
 	}
 	_ = table.Flush()
 	b.WriteString("\ntopics by spectators\n")
@@ -79,9 +71,6 @@ func statusText(r *ops.Report) string {
 	}
 	return trimLines(b.String())
 }
-
-// line puts a text on one line.
-func line(s string) string { return plain.Text(strings.Join(strings.Fields(s), " ")) }
 
 // trimLines removes spaces at the ends of lines, which the tables leave.
 func trimLines(s string) string {

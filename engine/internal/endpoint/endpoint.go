@@ -1,6 +1,6 @@
 // Package endpoint checks the URLs of the services that access control uses: the
 // platform, and the server that publishes its keys. The settings and package access
-// share it, so that they agree on what is allowed.
+// share it, so that they agree on what is allowed. It also keeps URLs out of errors.
 //
 // It does not use the network: only localhost and loopback addresses count as this
 // machine, whatever other names resolve to. Any goroutine may call it.
@@ -24,6 +24,14 @@ func Check(text string, private bool) error {
 		return errors.New("neither https nor on loopback")
 	}
 	return nil
+}
+
+// WithoutURL removes the URL, which may hold a secret, from an error of net/http.
+func WithoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 func isLocal(host string) bool {

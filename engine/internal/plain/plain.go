@@ -10,6 +10,7 @@
 package plain
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -20,6 +21,17 @@ import (
 
 // Text returns s with everything that is not printable escaped, line breaks included.
 func Text(s string) string { return clean(s, "") }
+
+// Line returns s on one line: Text, with each run of white space as one space.
+func Line(s string) string { return Text(strings.Join(strings.Fields(s), " ")) }
+
+// WriteJSON writes v as indented JSON. HTML is not escaped, since people read it.
+func WriteJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
 
 // clean escapes the characters that are neither printable nor in keep.
 func clean(s, keep string) string {

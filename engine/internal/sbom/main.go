@@ -10,9 +10,10 @@ package main
 
 import (
 	"debug/buildinfo"
-	"encoding/json"
 	"fmt"
 	"os"
+
+	"pitwall/engine/internal/plain"
 )
 
 func main() {
@@ -30,10 +31,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the modules of the program: %w", err)
 	}
-	e := json.NewEncoder(os.Stdout)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(billOf(info)); err != nil {
+	if err := plain.WriteJSON(os.Stdout, billOf(info)); err != nil {
 		return fmt.Errorf("write the bill of materials: %w", err)
 	}
 	return nil
