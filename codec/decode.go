@@ -29,7 +29,7 @@ const maxArrival = 253402300799999 // ms since the Unix epoch
 type Decoder struct {
 	limits     Limits
 	maxAhead   int64 // ms
-	err        CodecError
+	err        DecodeError
 	leftOut    [optionals]Omission // the first leftOutLen are those of the last call
 	leftOutLen int
 }
@@ -45,7 +45,7 @@ func NewDecoder(l Limits) *Decoder {
 // is the entry id's time in ms since the Unix epoch, seq the id's sequence number.
 //
 // Optional values that are wrong are left out; LeftOut lists them. The strings of p
-// alias those of fields. The error is a *CodecError; it belongs to d and is valid
+// alias those of fields. The error is a *DecodeError; it belongs to d and is valid
 // until the next call. p is then unchanged. Decode does not allocate, unless single
 // attributes have to be left out: then the others are copied.
 func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string) error {
@@ -138,7 +138,7 @@ func EntryTime(arrival int64, seq uint64) int64 {
 
 // fail sets and returns the decoder's error.
 func (d *Decoder) fail(reason Reason, field string, offset int) error {
-	d.err = CodecError{Reason: reason, Field: field, Offset: offset}
+	d.err = DecodeError{Reason: reason, Field: field, Offset: offset}
 	return &d.err
 }
 

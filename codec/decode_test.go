@@ -129,7 +129,7 @@ func TestArrivalAfterTheYear9999IsRefused(t *testing.T) {
 		for _, fields := range [][]string{{"device_id", "d1", "lat", "1", "lon", "2"}, payloadRecord(plainPayload)} {
 			var p Position
 			err := d.Decode(&p, arrival, 0, fields)
-			var bad *CodecError
+			var bad *DecodeError
 			if (err == nil) != ok || !ok && (!errors.As(err, &bad) || bad.Reason != ReasonTSOutOfRange) {
 				t.Errorf("arrival %d, %q: got %v, want it accepted: %v", arrival, fields, err, ok)
 			}
@@ -171,7 +171,7 @@ func TestErrorIsOverwrittenByTheNextCall(t *testing.T) {
 	d := NewDecoder(DefaultLimits())
 	var p Position
 	first := d.Decode(&p, testArrival, 0, []string{"device_id", "d1", "lat", "91", "lon", "2"})
-	var bad *CodecError
+	var bad *DecodeError
 	if !errors.As(first, &bad) || bad.Reason != ReasonRange {
 		t.Fatalf("got %v", first)
 	}
@@ -203,7 +203,7 @@ func TestReasonsHaveStableNames(t *testing.T) {
 	if got := Reason(200).String(); got != "Reason(200)" {
 		t.Errorf("an unknown reason is %q", got)
 	}
-	err := CodecError{Reason: ReasonRange, Field: "payload.latitude", Offset: 12}
+	err := DecodeError{Reason: ReasonRange, Field: "payload.latitude", Offset: 12}
 	if got := err.Error(); got != "decode payload.latitude: out_of_range at byte 12" {
 		t.Errorf("error text %q", got)
 	}

@@ -7,7 +7,7 @@ import "strconv"
 // that nothing is wrong.
 type Reason uint8
 
-// The reasons of a CodecError and of an Omission.
+// The reasons of a DecodeError and of an Omission.
 const (
 	ReasonRecord       Reason = iota + 1 // a field name without a value
 	ReasonMissing                        // no device_id, latitude or longitude
@@ -56,15 +56,15 @@ func Reasons() []Reason {
 	return all
 }
 
-// CodecError says why a record was refused, and where. The one that Decode returns
+// DecodeError says why a record was refused, and where. The one that Decode returns
 // belongs to the decoder, whose next call overwrites it. Copy the value to keep it.
-type CodecError struct {
+type DecodeError struct {
 	Reason Reason
 	Field  string // the field of the record, with the member if it is JSON: "payload.latitude"
 	Offset int    // byte in the field's value
 }
 
 // Error returns a text with the field, the reason and the offset.
-func (e *CodecError) Error() string {
+func (e *DecodeError) Error() string {
 	return "decode " + e.Field + ": " + e.Reason.String() + " at byte " + strconv.Itoa(e.Offset)
 }

@@ -36,7 +36,7 @@ func minimal(members string) string {
 }
 
 // decode decodes with the default limits. The error is a copy.
-func decode(t testing.TB, fields []string) (Position, *CodecError) {
+func decode(t testing.TB, fields []string) (Position, *DecodeError) {
 	t.Helper()
 	d := NewDecoder(DefaultLimits())
 	var p Position
@@ -44,9 +44,9 @@ func decode(t testing.TB, fields []string) (Position, *CodecError) {
 	if err == nil {
 		return p, nil
 	}
-	var bad *CodecError
+	var bad *DecodeError
 	if !errors.As(err, &bad) {
-		t.Fatalf("the error is a %T, not a *CodecError: %v", err, err)
+		t.Fatalf("the error is a %T, not a *DecodeError: %v", err, err)
 	}
 	if p != (Position{}) {
 		t.Errorf("a record that was refused changed the position: %+v", p)
@@ -126,7 +126,7 @@ func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
 // checkFault checks that an error has a known reason and an offset within its field.
 func checkFault(t *testing.T, fields []string, err error) {
 	t.Helper()
-	var bad *CodecError
+	var bad *DecodeError
 	if !errors.As(err, &bad) {
 		t.Fatalf("the error is a %T", err)
 	}

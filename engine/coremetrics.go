@@ -25,10 +25,10 @@ func (e *Engine) writeCore(w io.Writer) {
 		{"processor_live_future_records_total", s.Future},
 		{"processor_live_faulty_records_total", s.Faulty},
 		{"processor_live_fallen_clock_records_total", s.Fallen},
-		{"processor_live_fallen_clocks_total", s.Fell},
+		{"processor_live_fallen_clocks_total", s.FallenClocks},
 		{"processor_live_added_attributes_total", s.Added},
 		{"processor_live_limited_positions_total", s.Limited},
-		{"processor_live_attributes_too_long_total", s.Bare},
+		{"processor_live_attributes_too_long_total", s.AttributesTooLong},
 		{"processor_live_corrected_devices_total", s.Corrected},
 		{"processor_live_flushes_total", s.Flushes},
 		{"processor_live_chunks_total", s.Chunks},
@@ -42,7 +42,7 @@ func (e *Engine) writeCore(w io.Writer) {
 		{"processor_live_devices", uint64(s.Devices)},
 		{"processor_live_orphan_devices", uint64(s.OrphanDevices)},
 		{"processor_live_shard_inbox_batches", uint64(s.InboxBatches)},
-		{"processor_live_chunk_bytes_held", uint64(s.Held)},
+		{"processor_live_chunk_bytes_held", uint64(s.OutstandingBytes)},
 		{"processor_live_flush_window_ms", uint64(e.core.Window().Milliseconds())},
 	} {
 		fmt.Fprintf(w, "%s %d\n", m.name, m.v)

@@ -108,10 +108,10 @@ func TestWarmPositionsAreNotMeasured(t *testing.T) {
 	p := codec.Position{DeviceID: "a", TS: base, Lat: 1, Lon: 2, Attributes: `{"long":"` + codec.Attributes(strings.Repeat("x", 100)) + `"}`, Arrival: base}
 	warm := w.takeIn(&p, true, 0)
 	want(t, "the arrival of a warm position", warm.arrival, int64(0))
-	want(t, "warm positions counted as bare", w.count[countBare], uint64(0))
+	want(t, "warm positions counted as bare", w.count[countAttributesTooLong], uint64(0))
 	p.TS++
 	p.Arrival++
 	live := w.takeIn(&p, false, 1)
 	want(t, "the arrival of a live position", live.arrival, p.Arrival)
-	want(t, "live positions counted as bare", w.count[countBare], uint64(1))
+	want(t, "live positions counted as bare", w.count[countAttributesTooLong], uint64(1))
 }

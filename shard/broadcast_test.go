@@ -201,7 +201,7 @@ func TestChangesDuringALongPush(t *testing.T) {
 			newest := r.core.workers[0].devices["h"].shown.mark
 			want(t, "served", shownBy(subscribed, newest), len(subscribed))
 			shownBy(all, 0) // those that have unsubscribed read the rest
-			if held := r.core.Stats().Held; held != 0 {
+			if held := r.core.Stats().OutstandingBytes; held != 0 {
 				t.Errorf("%d bytes of chunks held at rest", held)
 			}
 		})

@@ -227,7 +227,7 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 			send(ids[0])
 			r.settle()
 			quiet.read()
-			want(t, "bytes that are not released", r.core.HeldBytes(), int64(0))
+			want(t, "bytes that are not released", r.core.inUseBytes(), int64(0))
 			for _, d := range w.devices {
 				if d.val.refs != 1 {
 					t.Fatalf("the value of %s has %d references at rest", d.id, d.val.refs)

@@ -183,7 +183,7 @@ func TestQueueOfAStoppedReaderIsBounded(t *testing.T) {
 		if most := int(r.core.maxBytes) + 2*flush; queued > most {
 			t.Fatalf("flush %d: %d bytes are queued, want at most %d", n, queued, most)
 		}
-		if held, most := r.core.HeldBytes(), int64(r.core.maxBytes)+4*int64(flush); held > most { // chunks have room to grow
+		if held, most := r.core.inUseBytes(), int64(r.core.maxBytes)+4*int64(flush); held > most { // chunks have room to grow
 			t.Fatalf("flush %d: %d bytes of memory are in use, want at most %d", n, held, most)
 		}
 		if n > 2 && !c.conn.Lagged() {
@@ -194,7 +194,7 @@ func TestQueueOfAStoppedReaderIsBounded(t *testing.T) {
 	r.readUntilRecovered(c)
 	fast.read()
 	want(t, "devices on the screen", len(c.screen.seen["event:e"]), len(ids))
-	if held := r.core.Stats().Held; held != 0 {
+	if held := r.core.Stats().OutstandingBytes; held != 0 {
 		t.Errorf("%d bytes are not released at rest", held)
 	}
 }

@@ -24,7 +24,7 @@ func TestClosedConnectionAcceptsNothing(t *testing.T) {
 	if c.conn.markLagged() || c.conn.Lagged() || !c.conn.Closed() {
 		t.Error("a closed connection lags")
 	}
-	want(t, "bytes held", r.core.Stats().Held, int64(0))
+	want(t, "bytes held", r.core.Stats().OutstandingBytes, int64(0))
 }
 
 // If some frames of a chunk have been written when it is dropped, only the updates of the

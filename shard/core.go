@@ -157,10 +157,6 @@ func (c *Core) Run(ctx context.Context) error {
 // Shards is the number of worker shards.
 func (c *Core) Shards() int { return len(c.workers) }
 
-// RingSlots is the number of unsent chunks at which a connection is full, if it
-// stays there for a flush window.
-func (c *Core) RingSlots() int { return int(c.maxSlots) }
-
 // ShardOf is the shard (0 to Shards-1) that owns a device. Any goroutine may call it.
 // It is FNV-1a followed by the last step of MurmurHash3. Without that step, ids that
 // differ in their last digits only would share most bits, and so a shard.

@@ -164,7 +164,7 @@ func TestShortFramesAreNotCompressed(t *testing.T) {
 	other.read()
 	want(t, "compressed frames", c.deflated, 0)
 	want(t, "log", c.screen.log, other.screen.log)
-	want(t, "bytes that are not released at rest", r.core.Stats().Held, int64(0))
+	want(t, "bytes that are not released at rest", r.core.Stats().OutstandingBytes, int64(0))
 }
 
 // A frame that compression makes longer is sent uncompressed.

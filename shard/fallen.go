@@ -79,7 +79,7 @@ func (w *worker) extendRun(d *device, r *codec.Position) {
 		return
 	}
 	d.clock.fallen.offset = run.offset
-	w.count[countFell]++
+	w.count[countFallenClocks]++
 	w.core.clockChanged(Clock{Device: d.id, Since: run.since, Offset: run.offset})
 	run.records = 0
 }

@@ -54,8 +54,8 @@ func TestFallenClockIsRecognisedAndReported(t *testing.T) {
 			want(t, "reported", reported[1:], []Clock{{Device: "d", Since: right}})
 			x.run(5, 0)
 			want(t, "behind", x.behind(), 0)
-			if s := x.core.Stats(); s.Fell != 1 || s.Fallen < 50 {
-				t.Errorf("counted %d falls and %d records, want 1 and at least 50", s.Fell, s.Fallen)
+			if s := x.core.Stats(); s.FallenClocks != 1 || s.Fallen < 50 {
+				t.Errorf("counted %d falls and %d records, want 1 and at least 50", s.FallenClocks, s.Fallen)
 			}
 		})
 	}

@@ -69,7 +69,7 @@ func TestAttributesBeyondTheBoundAreLeftOut(t *testing.T) {
 	x.wait(time.Second)
 	number, _ := x.last()
 	want(t, "shown", number, 2.0)
-	want(t, "without attributes", x.core.Stats().Bare, uint64(1))
+	want(t, "without attributes", x.core.Stats().AttributesTooLong, uint64(1))
 	d := x.core.workers[0].devices["d"]
 	if strings.Contains(string(d.val.buf), "attributes") {
 		t.Errorf("the last value is %s", d.val.buf)

@@ -36,15 +36,6 @@ const (
 	maxSpareChunk  = maxSpareBytes / 4
 )
 
-// HeldBytes is the memory, in bytes, of the chunks that connections have not
-// released and of the snapshots kept for new subscribers, each counted once however
-// many connections share it. Any goroutine may call it, as often as it likes.
-func (c *Core) HeldBytes() int64 { return c.memory.outstanding.Load() + c.memory.retained.Load() }
-
-// PooledBytes is the memory that is free to be used for new chunks, in bytes.
-// Any goroutine may call it.
-func (c *Core) PooledBytes() int64 { return c.memory.spare.Load() }
-
 // collectAtOnce is how many returned chunks each get recycles. It is more than the one
 // that get takes, so that they become fewer. To recycle all at once would take too long
 // for one turn: the flush of many topics returns thousands of chunks, and each of them

@@ -170,8 +170,8 @@ func TestBodyIsReleasedAfterItsHeads(t *testing.T) {
 	w, p := r.core.workers[0], topic.shards[0]
 	outstanding := func(when string, bytes, cached int) {
 		t.Helper()
-		want(t, "outstanding bytes "+when, r.core.Stats().Held, int64(bytes))
-		want(t, "outstanding and cached bytes "+when, r.core.HeldBytes(), int64(bytes+cached))
+		want(t, "outstanding bytes "+when, r.core.Stats().OutstandingBytes, int64(bytes))
+		want(t, "outstanding and cached bytes "+when, r.core.inUseBytes(), int64(bytes+cached))
 	}
 	body := w.body(p, bodyKey{kind: bodySnapshot})
 	var heads []*Chunk
@@ -189,7 +189,7 @@ func TestBodyIsReleasedAfterItsHeads(t *testing.T) {
 	heads[2].Release(1)
 	size := cap(body.body)
 	outstanding("in the end", 0, 0)
-	want(t, "spare bytes", r.core.PooledBytes(), int64(3*headRoom+size))
+	want(t, "spare bytes", r.core.memory.spare.Load(), int64(3*headRoom+size))
 	if w.bodyPool.get(0) != body {
 		t.Error("the body was not reused")
 	}
@@ -272,3 +272,7 @@ func TestPoolStress(t *testing.T) {
 		t.Errorf("%d chunks in %d rounds: they are not reused", len(reused), rounds)
 	}
 }
+
+// inUseBytes is the memory of the chunks that connections have not released and of the
+// cached snapshots.
+func (c *Core) inUseBytes() int64 { return c.memory.outstanding.Load() + c.memory.retained.Load() }

@@ -185,7 +185,7 @@ func (c *stressRun) awaitScreens(want map[string]map[string]int64) {
 				return fmt.Sprintf("spectator %d: %d chunks, %d bytes queued; lagged %v", s.id, n, b, s.conn.Lagged())
 			}
 		}
-		if n := c.core.Stats().Held; n != 0 {
+		if n := c.core.Stats().OutstandingBytes; n != 0 {
 			return fmt.Sprintf("%d bytes of chunks are not released", n)
 		}
 		return ""

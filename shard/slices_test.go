@@ -328,7 +328,7 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 		x.core.Leave(c.conn, func() {})
 	}
 	x.end()
-	want(t, "bytes that are not released", x.core.HeldBytes(), int64(0))
+	want(t, "bytes that are not released", x.core.inUseBytes(), int64(0))
 	want(t, "builds", len(x.w.builds), 0)
 	for _, d := range x.w.devices {
 		if d.val != nil && d.val.refs != 1 {

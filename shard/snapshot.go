@@ -30,10 +30,8 @@ type change struct {
 // in no event. It allocates nothing. The slice must not be changed.
 func (s *Snapshot) Topics(device string) []*Topic { return s.devices[device] }
 
-// Devices is the number of devices that take part in at least one event.
-func (s *Snapshot) Devices() int { return len(s.devices) }
-
-// DeviceIDs lists them, in no particular order.
+// DeviceIDs lists the devices that take part in at least one event, in no particular
+// order.
 func (s *Snapshot) DeviceIDs() []string {
 	return slices.AppendSeq(make([]string, 0, len(s.devices)), maps.Keys(s.devices))
 }

@@ -10,10 +10,10 @@ const (
 	countFuture
 	countFaulty
 	countFallen
-	countFell
+	countFallenClocks
 	countAdded
 	countLimited
-	countBare
+	countAttributesTooLong
 	countFlushes
 	countChunks
 	countBytes
@@ -39,33 +39,33 @@ type stats struct {
 
 // Stats is what the core has counted since New, over all shards.
 type Stats struct {
-	Orphans    uint64 // records of devices in no event
-	Duplicates uint64 // records with the time of the position shown that add nothing
-	Late       uint64 // records older than the position shown, not sent
-	Future     uint64 // records whose device clock ran ahead, dated by their arrival
-	Faulty     uint64 // records marked faulty, not sent
-	Fallen     uint64 // records of a clock that fell back, dated by their arrival or by the offset of the clock
-	Fell       uint64 // times that a clock was found to have fallen back
-	Added      uint64 // records with the time and place of the one before, and new attributes, which were added
-	Limited    uint64 // positions kept back because their device was beyond its limit
-	Bare       uint64 // positions sent without their attributes, which were too long
-	Flushes    uint64 // times that a topic was sealed on a shard
-	Chunks     uint64 // chunks built by that
-	Bytes      uint64 // bytes in those chunks
-	Overflows  uint64 // pushes refused by a full or lagging connection
-	Recoveries uint64 // lagged snapshots sent
-	Built      uint64 // snapshot and interval bodies encoded
-	Deflated   uint64 // live chunks, snapshot and interval bodies compressed
-	DeflateIn  uint64 // bytes before compression
-	DeflateOut uint64 // bytes after compression
-	Corrected  uint64 // devices taken back because a position was marked faulty
+	Orphans           uint64 // records of devices in no event
+	Duplicates        uint64 // records with the time of the position shown that add nothing
+	Late              uint64 // records older than the position shown, not sent
+	Future            uint64 // records whose device clock ran ahead, dated by their arrival
+	Faulty            uint64 // records marked faulty, not sent
+	Fallen            uint64 // records of a clock that fell back, dated by their arrival or by the offset of the clock
+	FallenClocks      uint64 // times that a clock was found to have fallen back
+	Added             uint64 // records with the time and place of the one before, and new attributes, which were added
+	Limited           uint64 // positions kept back because their device was beyond its limit
+	AttributesTooLong uint64 // positions sent without their attributes, which were too long
+	Flushes           uint64 // times that a topic was sealed on a shard
+	Chunks            uint64 // chunks built by that
+	Bytes             uint64 // bytes in those chunks
+	Overflows         uint64 // pushes refused by a full or lagging connection
+	Recoveries        uint64 // lagged snapshots sent
+	Built             uint64 // snapshot and interval bodies encoded
+	Deflated          uint64 // live chunks, snapshot and interval bodies compressed
+	DeflateIn         uint64 // bytes before compression
+	DeflateOut        uint64 // bytes after compression
+	Corrected         uint64 // devices taken back because a position was marked faulty
 
 	Ages Ages // of positions at the seal
 
-	Devices       int64 // devices that the shards know, nearly all of them with a last value
-	OrphanDevices int64 // those of them in no event
-	InboxBatches  int   // batches waiting in the inboxes
-	Held          int64 // bytes of chunks that connections hold, without the snapshots that are cached
+	Devices          int64 // devices that the shards know, nearly all of them with a last value
+	OrphanDevices    int64 // those of them in no event
+	InboxBatches     int   // batches waiting in the inboxes
+	OutstandingBytes int64 // bytes of chunks that connections hold, without the snapshots that are cached
 }
 
 // publish adds the turn's counts to the stats.
@@ -94,10 +94,10 @@ func (c *Core) Stats() Stats {
 		t.OrphanDevices += w.stats.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
 	}
-	t.Held = c.memory.outstanding.Load()
+	t.OutstandingBytes = c.memory.outstanding.Load()
 	t.Orphans, t.Duplicates, t.Late = n[countOrphans], n[countDuplicates], n[countLate]
-	t.Future, t.Faulty, t.Fallen, t.Fell = n[countFuture], n[countFaulty], n[countFallen], n[countFell]
-	t.Added, t.Limited, t.Bare = n[countAdded], n[countLimited], n[countBare]
+	t.Future, t.Faulty, t.Fallen, t.FallenClocks = n[countFuture], n[countFaulty], n[countFallen], n[countFallenClocks]
+	t.Added, t.Limited, t.AttributesTooLong = n[countAdded], n[countLimited], n[countAttributesTooLong]
 	t.Flushes, t.Chunks, t.Bytes = n[countFlushes], n[countChunks], n[countBytes]
 	t.Overflows, t.Recoveries, t.Built = n[countOverflows], n[countRecoveries], n[countBuilt]
 	t.Deflated, t.DeflateIn, t.DeflateOut = n[countDeflated], n[countDeflateIn], n[countDeflateOut]

@@ -123,7 +123,7 @@ func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64, count *coun
 	if most := w.core.maxAttributes; most > 0 && len(r.Attributes) > most {
 		bare := *r
 		bare.Attributes = ""
-		count[countBare]++
+		count[countAttributesTooLong]++
 		r = &bare
 	}
 	return codec.AppendBody(buf, r, ts)

@@ -3,7 +3,6 @@ package runner
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ var profilePage = map[string]string{
 // profile takes the profiles that the flags ask for, of the first engine in the steady
 // phase, and saves them. It takes one after the other, because a trace would be visible
 // in a CPU profile.
-func (r *run) profile(ctx context.Context) error {
+func (r *run) profile() error {
 	kinds := r.opt.Profile
 	if len(kinds) == 0 {
 		return nil

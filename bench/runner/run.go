@@ -149,7 +149,7 @@ func (r *run) steady() error {
 	defer cancel()
 	others := make(chan error, 2)
 	go func() { others <- r.act() }()
-	go func() { others <- r.profile(ctx) }()
+	go func() { others <- r.profile() }()
 	err := errors.Join(r.sampler.run(ctx, r.progress), <-others, <-others)
 	if r.ctx.Err() != nil {
 		return r.ctx.Err() // once, not from each of them

@@ -1,8 +1,6 @@
 package access
 
 import (
-	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -43,19 +41,3 @@ func (g grants) has(event string) bool {
 		return entry == event || isPrefix && strings.HasPrefix(event, prefix)
 	})
 }
-
-// Anonymous lets everybody watch every event, without a database. It is for test
-// harnesses. Any goroutine may call its methods.
-type Anonymous struct{}
-
-// Authenticate accepts every request.
-func (Anonymous) Authenticate(*http.Request) (who any, status int) { return nil, 0 }
-
-// Decide allows everything.
-func (Anonymous) Decide(any, string) (allowed bool, key string, err error) { return true, "", nil }
-
-// Ask is never called, because Decide always decides.
-func (Anonymous) Ask(context.Context, any, string, bool) (allowed bool, err error) { return true, nil }
-
-// AllPublic is true.
-func (Anonymous) AllPublic() bool { return true }

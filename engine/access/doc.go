@@ -3,8 +3,7 @@
 // implements interfaces of package live. No position passes through it.
 //
 // Guard makes the decisions. It is used even if everybody may watch everything, because
-// it keeps events with a delay closed. Anonymous is for test harnesses. README.md
-// explains the rules to operators.
+// it keeps events with a delay closed. README.md explains the rules to operators.
 //
 //	token.go     where a request carries its token
 //	jwt.go       AUTH_MODE=jwt: signatures and claims; keys.go, jwks.go: the keys

@@ -213,7 +213,7 @@ func (b *batch) appendLetter(at int, reason, cause string, fields []string) {
 
 // reasonOf names the reason why a record did not decode.
 func reasonOf(err error) string {
-	var ce *codec.CodecError
+	var ce *codec.DecodeError
 	if errors.As(err, &ce) {
 		return ce.Reason.String()
 	}

@@ -85,7 +85,7 @@ func (b *batcher) decodeAndDeliver(ctx context.Context, entries []redis.Entry, d
 
 // countRefused counts a record that does not decode.
 func (b *batcher) countRefused(id redis.ID, err error) {
-	bad, ok := err.(*codec.CodecError) // the only error type of Decode
+	bad, ok := err.(*codec.DecodeError) // the only error type of Decode
 	if !ok || int(bad.Reason) >= len(b.meters.decode) || b.meters.decode[bad.Reason] == nil {
 		b.log.Error("record refused for an unknown reason", "id", id.String(), "error", err)
 		return

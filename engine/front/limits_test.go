@@ -13,7 +13,6 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
-	"pitwall/engine/access"
 	"pitwall/engine/internal/origin"
 	"pitwall/engine/live"
 	"pitwall/shard"
@@ -31,7 +30,7 @@ func listener(t *testing.T, o Options, limits live.Limits) http.Handler {
 		t.Fatal(err)
 	}
 	if o.Live, err = live.New(live.Options{
-		Core: core, Writers: 1, Access: access.Anonymous{}, Logger: log, Metrics: metrics.NewSet(), Origins: o.Origins,
+		Core: core, Writers: 1, Access: anonymous{}, Logger: log, Metrics: metrics.NewSet(), Origins: o.Origins,
 		MaxConnections: 10, MaxSubscriptions: 1, MaxMessageBytes: 4096, RequestRate: 1, RequestBurst: 1,
 		Heartbeat: time.Hour, WriteTimeout: time.Hour, Limits: limits,
 	}); err != nil {
@@ -118,3 +117,14 @@ func TestPageCannotImitateAProxy(t *testing.T) {
 		}
 	}
 }
+
+// anonymous lets everybody watch every event.
+type anonymous struct{}
+
+func (anonymous) Authenticate(*http.Request) (who any, status int) { return nil, 0 }
+
+func (anonymous) Decide(any, string) (allowed bool, key string, err error) { return true, "", nil }
+
+func (anonymous) Ask(context.Context, any, string, bool) (allowed bool, err error) { return true, nil }
+
+func (anonymous) AllPublic() bool { return true }

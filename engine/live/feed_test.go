@@ -196,10 +196,10 @@ func (r *rig) awaitHeldBytes(n int64) {
 	var stats shard.Stats
 	defer func() {
 		if r.t.Failed() {
-			r.t.Logf("%d bytes of chunks are held, want %d", stats.Held, n)
+			r.t.Logf("%d bytes of chunks are held, want %d", stats.OutstandingBytes, n)
 		}
 	}()
-	eventually(r.t, "chunks to be released", func() bool { stats = r.core.Stats(); return stats.Held == n })
+	eventually(r.t, "chunks to be released", func() bool { stats = r.core.Stats(); return stats.OutstandingBytes == n })
 }
 
 // closeCount is how often the server has closed with a code.

@@ -25,7 +25,7 @@ func (srv *Server) enforceMemory(ctx context.Context) {
 // may share. Snapshots that the core keeps for later subscribers are not counted: they
 // would be kept without the connections as well.
 func (srv *Server) held() (total, shared int64) {
-	shared = srv.core.Stats().Held
+	shared = srv.core.Stats().OutstandingBytes
 	total = shared
 	srv.sessions.Range(func(_ uint64, s *session) bool {
 		total += s.private()

@@ -89,7 +89,7 @@ func TestClosedConnectionReleasesItsChunks(t *testing.T) {
 	r.core.Subscribe(s.conn, topic, 0, func() { close(subscribed) })
 	<-subscribed
 	r.publish("a")
-	eventually(t, "a live chunk", func() bool { return r.core.Stats().Held > 0 })
+	eventually(t, "a live chunk", func() bool { return r.core.Stats().OutstandingBytes > 0 })
 	a := r.takeActive("the connection is not in its run queue")
 	s.cut()
 	r.srv.writers[0].turn(a)
