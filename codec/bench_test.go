@@ -31,7 +31,7 @@ func randomFixes() []fix {
 	for i := range fixes {
 		moving := r.IntN(5) > 0
 		fixes[i] = fix{
-			device:   strconv.Itoa(352_093_080_000_000 + r.IntN(10_000_000)),
+			device:   strconv.FormatInt(352_093_080_000_000+int64(r.IntN(10_000_000)), 10),
 			ts:       benchArrival - r.Int64N(3_600_000),
 			lat:      float64(r.Int64N(1_800_000_000)-900_000_000) / 1e7,
 			lon:      float64(r.Int64N(3_600_000_000)-1_800_000_000) / 1e7,

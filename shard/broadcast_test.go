@@ -255,8 +255,8 @@ func TestRecoveryDuringABroadcastComesFirst(t *testing.T) {
 	if ch == nil || ch.Live() {
 		t.Fatalf("the first chunk after a recovery is %+v, want the lagged snapshot", ch)
 	}
-	if body := string(ch.Head()) + string(ch.Body()); !strings.Contains(body, `"conflated":1`) || !strings.Contains(body, fmt.Sprint(base+1)) {
-		t.Errorf("got %s, want a snapshot with position %d and one update left out", body, base+1)
+	if body := string(ch.Head()) + string(ch.Body()); !strings.Contains(body, `"conflated":1`) || !strings.Contains(body, fmt.Sprint(int64(base+1))) {
+		t.Errorf("got %s, want a snapshot with position %d and one update left out", body, int64(base+1))
 	}
 	c.consumer().Release(ch)
 	r.settle()

@@ -305,7 +305,7 @@ func TestLargeSnapshotOmitsDevicesThatLeft(t *testing.T) {
 	live.read()
 	r.send(ids[1], base+11) // sent at once
 	r.settle()
-	r.send(ids[0], base+11) // pending
+	r.send(ids[0], int64(base+11)) // pending
 	r.settle()
 	r.swap(map[string][]string{"e": ids[1:]})
 	for !r.swapped() {

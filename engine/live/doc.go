@@ -27,6 +27,14 @@
 // interleave. A close frame is the last thing that is written: the current frame is
 // finished, everything else in the queue is dropped.
 //
+// # Systems without writev
+//
+// portable.go takes the place of raw.go where a system has no writev or no
+// TCP_NOTSENT_LOWAT (Windows, FreeBSD), and with the tag portable. There every session
+// with something to send gets a goroutine, as over TLS. That is slower, and an idle
+// connection takes more memory. A write has up to 16 KiB, which cannot be taken back from
+// a slow connection, and the kernel's send buffer is limited instead of its unsent bytes.
+//
 // # What is held, and who waits
 //
 // Everything held for one connection alone is counted at its real size (account.go). What

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -208,4 +209,18 @@ func (r *rig) closeCount(code int) uint64 {
 		return 0 // not counted; if it were, stop would report a new metric
 	}
 	return r.set.GetOrCreateCounter(closedName(uint16(code))).Get()
+}
+
+// lastAccepted remembers the connection that it accepted last.
+type lastAccepted struct {
+	net.Listener
+	conn atomic.Pointer[net.TCPConn]
+}
+
+func (l *lastAccepted) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.conn.Store(c.(*net.TCPConn))
+	}
+	return c, err
 }

@@ -1,8 +1,9 @@
+//go:build !portable
+
 package live
 
 import (
 	"net"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,16 +33,5 @@ func TestNotsentLowatIsSet(t *testing.T) {
 	}
 }
 
-// lastAccepted remembers the connection that it accepted last.
-type lastAccepted struct {
-	net.Listener
-	conn atomic.Pointer[net.TCPConn]
-}
-
-func (l *lastAccepted) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err == nil {
-		l.conn.Store(c.(*net.TCPConn))
-	}
-	return c, err
-}
+// publishesPerWindow is how often TestOneWritePerWindow publishes in a window.
+const publishesPerWindow = 20

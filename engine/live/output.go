@@ -1,20 +1,11 @@
 package live
 
-import (
-	"golang.org/x/sys/unix"
-)
-
 // output writes what is in flight for a session with one system call. A writer
 // uses one for all its sessions, so that nothing is allocated per write.
 type output struct {
 	vector [][]byte // what the system call is given
 	joined []byte   // room to copy small pieces together; nil for a parked session, which is slow anyway
-
-	// Of the attempt of writeWhenReady.
-	n         int
-	err       error
-	attempted bool
-	attempt   func(fd uintptr) (done bool)
+	rawOutput
 }
 
 // joinMost is the most bytes, in total, for which pieces are copied together. Up to that,
@@ -22,9 +13,7 @@ type output struct {
 const joinMost = 4 << 10
 
 func newOutput(joined []byte) *output {
-	o := &output{joined: joined}
-	o.attempt = o.attemptOnce
-	return o
+	return &output{joined: joined}
 }
 
 // vectorMost is how many runs of bytes one system call is given at most. The kernel's
@@ -62,47 +51,4 @@ func (o *output) join() {
 	}
 	clear(o.vector)
 	o.vector = append(o.vector[:0], o.joined[:n])
-}
-
-// writev is write(2) or writev(2).
-func writev(fd int, vector [][]byte) (n int, err error) {
-	for {
-		if len(vector) == 1 {
-			n, err = unix.Write(fd, vector[0])
-		} else {
-			n, err = unix.Writev(fd, vector)
-		}
-		if err != unix.EINTR {
-			return n, err
-		}
-	}
-}
-
-// writeWhenReady writes what is in flight for s or, if its socket is full, waits
-// until it has room, and returns 0. The goroutine of a parked session calls it.
-func (o *output) writeWhenReady(s *session) (int, error) {
-	o.load(s.inFlight)
-	o.n, o.err, o.attempted = 0, nil, false
-	err := s.sock.raw.Write(o.attempt)
-	clear(o.vector)
-	switch {
-	case err != nil:
-		return 0, err
-	case o.err == unix.EAGAIN:
-		return 0, nil
-	case o.err != nil:
-		return 0, o.err
-	}
-	return o.n, nil
-}
-
-// attemptOnce is called by the network poller: at once, and again when a full socket has
-// room. The second call writes nothing: what was loaded may be out of date by then.
-func (o *output) attemptOnce(fd uintptr) (done bool) {
-	if o.attempted {
-		return true
-	}
-	o.attempted = true
-	o.n, o.err = writev(int(fd), o.vector)
-	return o.err != unix.EAGAIN
 }

@@ -74,14 +74,6 @@ func (s *session) nextSealed() int64 {
 	return 0
 }
 
-// writeWaiting waits until the socket has taken something, or has room for it.
-func (o *output) writeWaiting(s *session) (int, error) {
-	if s.sock.raw != nil {
-		return o.writeWhenReady(s)
-	}
-	return o.writeTLS(s)
-}
-
 // tlsRecord is the longest plaintext of a TLS record (RFC 8446, section 5.1).
 const tlsRecord = 16 << 10
 
@@ -90,6 +82,12 @@ var records = sync.Pool{New: func() any { return new([tlsRecord]byte) }}
 // writeTLS writes one record. A record that has begun must be written whole, so writing
 // one at a time leaves as much as possible to drop if the client is slow.
 func (o *output) writeTLS(s *session) (int, error) {
+	return o.writeRecord(s, s.sock.waitCost)
+}
+
+// writeRecord writes up to tlsRecord bytes through the net.Conn, and waits until all of
+// them are taken. cost is the memory of a goroutine that writes n bytes so.
+func (o *output) writeRecord(s *session, cost func(n int) int64) (int, error) {
 	o.load(s.inFlight)
 	record := records.Get().(*[tlsRecord]byte)
 	defer records.Put(record)
@@ -98,7 +96,7 @@ func (o *output) writeTLS(s *session) (int, error) {
 		n += copy(record[n:], b)
 	}
 	clear(o.vector)
-	s.waiting.Store(s.sock.waitCost(n))
+	s.waiting.Store(cost(n))
 	defer s.waiting.Store(waitBytes)
 	return s.sock.Conn.Write(record[:n])
 }

@@ -3,13 +3,10 @@ package live
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"pitwall/shard"
 )
@@ -25,7 +22,7 @@ var errClosed = errors.New("connection closed")
 // During the handshake there is no session. What gws writes then is kept in answer.
 type socket struct {
 	net.Conn
-	raw      syscall.RawConn // nil unless it is a plain socket (TLS is not)
+	raw      syscall.RawConn // nil unless it is a plain socket that is written by system calls (TLS is not)
 	sess     *session        // set by newSession, before reading begins
 	answer   *shard.Chunk    // to the handshake
 	early    []byte          // what the HTTP server had read beyond the handshake
@@ -48,12 +45,7 @@ const (
 
 func newSocket(c net.Conn, early []byte) *socket {
 	k := &socket{Conn: c, early: append([]byte(nil), early...), measured: measuredConnOf(c)}
-	if tcp := plainTCP(c); tcp != nil {
-		k.raw, _ = tcp.SyscallConn() // fails only for a connection that was not accepted
-		if net.Conn(tcp) == c {
-			k.plain.attempt = k.plain.attemptOnce
-		}
-	}
+	k.useRaw()
 	return k
 }
 
@@ -63,17 +55,6 @@ type rawReader struct {
 	attempt func(fd uintptr) (done bool) // nil if reading must go through the net.Conn
 	into    []byte
 	n       int // bytes read; 0 or less at the end
-}
-
-// attemptOnce is called by the network poller. done is false if there is nothing to read
-// yet.
-func (r *rawReader) attemptOnce(fd uintptr) (done bool) {
-	for {
-		var err error
-		if r.n, err = unix.Read(int(fd), r.into); err != unix.EINTR {
-			return err != unix.EAGAIN
-		}
-	}
 }
 
 // plainTCP returns the TCP connection that sends c's bytes unchanged; nil if there is
@@ -106,29 +87,6 @@ func (k *socket) descriptor() int32 {
 		_ = k.raw.Control(func(n uintptr) { fd = int32(n) }) // fails only for a closed socket
 	}
 	return fd
-}
-
-// limitUnsent bounds what the kernel holds unsent, in bytes, since that cannot be taken
-// back. 0 leaves the kernel's default.
-func (k *socket) limitUnsent(bytes int) error {
-	conn, ok := innermost(k.Conn).(syscall.Conn)
-	if !ok {
-		return fmt.Errorf("set TCP_NOTSENT_LOWAT: no socket under a %T", k.Conn)
-	}
-	if bytes <= 0 {
-		return nil
-	}
-	raw, err := conn.SyscallConn()
-	if err == nil {
-		closed := raw.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
-		})
-		err = errors.Join(closed, err)
-	}
-	if err != nil {
-		return fmt.Errorf("set TCP_NOTSENT_LOWAT: %w", err)
-	}
-	return nil
 }
 
 // Read reads from the client. gws calls it on the session's reader.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"pitwall/shard"
 )
 
@@ -76,7 +74,7 @@ func (w *writer) turn(a shard.Active) {
 		case err == nil:
 			w.tally.wrote(n, w.srv.core)
 			s.written(n, a.Consumer, &w.tally)
-		case err != unix.EAGAIN:
+		case err != errFull:
 			s.socketFailed()
 		}
 		if s.phase != sendEnded && len(s.inFlight) > 0 {
@@ -86,24 +84,6 @@ func (w *writer) turn(a shard.Active) {
 		}
 	}
 	s.rest(a)
-}
-
-// write makes one attempt at what is in flight for s. unix.EAGAIN says that the
-// socket is full, or that it can only be written by waiting for it (TLS).
-func (w *writer) write(s *session) (int, error) {
-	if s.fd.fd == noDescriptor {
-		return 0, unix.EAGAIN
-	}
-	if !s.fd.enter() {
-		return 0, errClosed
-	}
-	w.out.load(s.inFlight)
-	n, err := writev(int(s.fd.fd), w.out.vector)
-	clear(w.out.vector)
-	if s.fd.leave() {
-		_ = s.sock.Conn.Close()
-	}
-	return n, err
 }
 
 // prefetchAhead is how many connections are fetched from memory before the first

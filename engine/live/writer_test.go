@@ -28,7 +28,7 @@ func TestOneWritePerWindow(t *testing.T) {
 	measure := func() (per float64) {
 		eventually(t, "the writers to count the writes before", counted)
 		begin, writes, flushes := time.Now(), r.srv.m.writes.Get(), r.core.Stats().Flushes
-		pace := time.NewTicker(window / 20)
+		pace := time.NewTicker(window / publishesPerWindow)
 		defer pace.Stop()
 		for ; time.Since(begin) < windows*window; <-pace.C {
 			r.publish(devices...)

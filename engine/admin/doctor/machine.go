@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"pitwall/engine/admin/monitor"
@@ -32,10 +31,10 @@ func (e *examination) ports(ctx context.Context) {
 		case err == nil:
 			socket.Close()
 			e.ok("port of "+l.setting, "%s is free", l.addr)
-		case errors.Is(err, syscall.EADDRINUSE) && monitor.Answers(ctx, e.cfg.OpsAddr):
+		case inUse(err) && monitor.Answers(ctx, e.cfg.OpsAddr):
 			e.ok("port of "+l.setting, "%s is in use, and a process of Pitwall answers at OPS_ADDR", l.addr)
-		case errors.Is(err, syscall.EADDRINUSE):
-			e.fail("port of "+l.setting, "end the other process (ss -ltnp shows it), or choose another port", "another process has %s", l.addr)
+		case inUse(err):
+			e.fail("port of "+l.setting, "end the other process ("+listListeners+" shows it), or choose another port", "another process has %s", l.addr)
 		case errors.Is(err, fs.ErrPermission):
 			e.fail("port of "+l.setting, "choose a port from 1024 up, or give the binary the right (AmbientCapabilities=CAP_NET_BIND_SERVICE)", "this user may not open %s", l.addr)
 		default:
@@ -122,7 +121,7 @@ func (e *examination) certificate(now time.Time) {
 	default:
 		e.ok(check, "it is for %s, until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
-	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o004 != 0 {
+	if info, err := os.Stat(key); err == nil && everybodyReads(info) {
 		e.warn(check, "chmod o= "+key, "every user of this machine can read the key %s", key)
 	}
 }

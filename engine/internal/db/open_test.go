@@ -93,6 +93,21 @@ func TestSQLiteFolders(t *testing.T) {
 	}
 }
 
+// A path of Windows begins with a drive, which must not become the URL's host. A path may
+// contain what has a meaning in URLs.
+func TestSQLiteURLs(t *testing.T) {
+	params := url.Values{"_txlock": {"immediate"}}
+	for path, want := range map[string]string{
+		"/var/lib/pitwall/p.db": "file:///var/lib/pitwall/p.db?_txlock=immediate",
+		"C:/Users/a b/p.db":     "file:///C:/Users/a%20b/p.db?_txlock=immediate",
+		"/data?x#y/p.db":        "file:///data%3Fx%23y/p.db?_txlock=immediate",
+	} {
+		if got := fileURL(path, params); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+}
+
 // The settings make a commit survive a power cut.
 func TestSQLiteIsDurable(t *testing.T) {
 	d := openDatabase(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -87,14 +88,21 @@ func openFile(path string, params url.Values, conns int) (*sql.DB, error) {
 	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"} {
 		params.Add("_pragma", p)
 	}
-	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params.Encode()}
-	db, err := sql.Open("sqlite", name.String())
+	db, err := sql.Open("sqlite", fileURL(path, params))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil
+}
+
+// fileURL is the URL of a file. A path of Windows begins with a drive (C:), which without
+// a slash before it would be the URL's host.
+func fileURL(path string, params url.Values) string {
+	path = "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")
+	name := url.URL{Scheme: "file", Path: path, RawQuery: params.Encode()}
+	return name.String()
 }
 
 // collectSQLite returns the rows of a query. what describes it in errors.

@@ -1,6 +1,0 @@
-//go:build !unix
-
-package doctor
-
-// openFiles knows no limit here.
-func openFiles() (limit uint64, known bool) { return 0, false }
