@@ -60,8 +60,9 @@ soak: ## the core under random schedules, with shards that the test turns and wi
 chaos: deps ## faults on purpose, one after the other: on every way between the parts, and of the parts
 	PITWALL_LONG=1 go test -count=1 -v -timeout 30m -run '^TestChaos$$' ./engine/e2e/chaos
 
-long: deps chaos ## what takes too long for make test: make chaos, and the alerts whose faults last minutes
+long: deps chaos ## what takes too long for make test: make chaos, the alerts whose faults last minutes, and builds for every system
 	PITWALL_LONG=1 go test -count=1 -v -timeout 30m -run '^TestFaults$$' ./engine/e2e/alerts
+	PITWALL_LONG=1 go test -count=1 -v -timeout 60m -run '^TestCrossBuilds$$' ./engine/e2e/deploy
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Prometheus, Chromium and gcc where missing
 	@.ci/deps

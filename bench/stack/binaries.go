@@ -11,6 +11,9 @@ import (
 	"syscall"
 )
 
+// module is the path of the module (make module rewrites it).
+const module = "pitwall"
+
 // Binaries builds programs from the source tree, each once, and keeps them until
 // Close. The zero value is ready to use, by one goroutine at a time.
 type Binaries struct {
@@ -31,7 +34,7 @@ func (b *Binaries) build(ctx context.Context, peer string) (path string, err err
 	}
 	target, dir := "pitwall/cmd/pitwall", ""
 	if peer != "" {
-		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "pitwall").Output()
+		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 		if err != nil {
 			return "", fmt.Errorf("find the source tree (run bench from it): %w", errors.Join(err, ctx.Err()))
 		}

@@ -16,6 +16,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
+// module is the path of the module (make module rewrites it).
+const module = "pitwall"
+
 // Patience bounds every wait. It is long enough for a busy machine: a test that
 // passes never waits for all of it.
 const Patience = 2 * time.Minute
@@ -64,7 +67,7 @@ func MustSettings(t testing.TB, flags ...string) config.Config {
 func Build(t testing.TB, folder string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), path.Base(folder))
-	if out, err := exec.Command("go", "build", "-o", program, "pitwall/"+folder).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", program, module+"/"+folder).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", folder, err, out)
 	}
 	return program
