@@ -19,7 +19,6 @@ type reader struct {
 	client   *redis.Client
 	log      *slog.Logger
 	stream   string
-	group    string
 	batcher  *batcher
 	meters   streamMeters
 	clock    *clockDifference
@@ -47,7 +46,6 @@ func newReader(f *Feed, stream string, l *lease) *reader {
 		client:   o.Client,
 		log:      log,
 		stream:   stream,
-		group:    f.group,
 		lease:    l,
 		batcher:  newBatcher(o.Sink, o.Limits, &f.meters, log),
 		meters:   meters,

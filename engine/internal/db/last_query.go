@@ -23,8 +23,7 @@ type lastQuery struct {
 // deviceState is what is known of one device.
 type deviceState struct {
 	device   string
-	clocks   []shard.Clock // by arrival
-	newest   *stored
+	clocks   []shard.Clock  // by arrival
 	rows     []datedRow     // rows that may be shown
 	live     int64          // newest live time of rows; the least int64 for none
 	best     datedRow       // the row to show, set by readTop
@@ -102,15 +101,12 @@ func (l *lastQuery) readNewest(ctx context.Context) error {
 	l.addAll()
 	return l.rows(ctx, searchNewest, func(i int, r *stored) {
 		d := &l.devices[i]
-		d.newest = r
-		if !r.showable() {
-			l.unresolved = append(l.unresolved, i)
-			return
-		}
-		l.addRow(d, r.rowTime())
-		if len(d.rows) > 0 && !d.rows[0].byArrival && len(d.clocks) == 0 && l.difference == 0 {
-			d.shown = r
-			return
+		if r.showable() {
+			l.addRow(d, r.rowTime())
+			if len(d.rows) > 0 && !d.rows[0].byArrival && len(d.clocks) == 0 && l.difference == 0 {
+				d.shown = r
+				return
+			}
 		}
 		l.unresolved = append(l.unresolved, i)
 	})
