@@ -55,7 +55,7 @@ crash: deps ## kills the archive KILLS times (20) under load, also on a Cluster,
 	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine/e2e/faults -args -crash.kills=$(KILLS) -crash.cluster
 
 soak: ## the core under random schedules, with shards that the test turns and with running ones, each for SOAKTIME (10m), with the race detector
-	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks' -v ./shard
+	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks|TestChangesBetweenSlices' -v ./shard
 
 chaos: deps ## faults on purpose, one after the other: on every way between the parts, and of the parts
 	PITWALL_LONG=1 go test -count=1 -v -timeout 30m -run '^TestChaos$$' ./engine/e2e/chaos

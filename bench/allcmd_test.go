@@ -29,6 +29,7 @@ func TestSuiteIsRunnable(t *testing.T) {
 // TestAll makes two small runs and writes the report. It continues after the one that
 // fails.
 func TestAll(t *testing.T) {
+	built(t)
 	dir := t.TempDir()
 	small := []string{"--connections=10", "--duration=1s", "--warmup=200ms", "--connect=50ms"}
 	c := &allCmd{Runs: 1, JSON: dir}

@@ -85,6 +85,7 @@ func kill(t *testing.T, folder, word string) {
 // TestAllKeepsCompleteRuns: the report has the complete runs of the scenario that was
 // interrupted. The error names the scenarios that were not started.
 func TestAllKeepsCompleteRuns(t *testing.T) {
+	built(t)
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

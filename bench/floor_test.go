@@ -39,7 +39,7 @@ func TestFloorWithLoops(t *testing.T) {
 func floorTable(t *testing.T, flags ...string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], append([]string{"floor", "--conns=21", "--seconds=1", "--rounds=1"}, flags...)...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Env = append(os.Environ(), asProgram+"=1", builtAt+"="+built(t))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -17,7 +17,10 @@ import (
 func TestCtrlC(t *testing.T) { interrupt(t, "measuring", 2, stadium...) }
 
 // TestCtrlCWhileBuilding: no compiler keeps running.
-func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, "starting the servers", 2, stadium...) }
+func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, building, 2, stadium...) }
+
+// building is the phase in which a run builds Pitwall, unless it is built already.
+const building = "starting the servers"
 
 // TestCtrlCInARaceOfClocks: its servers are stopped.
 func TestCtrlCInARaceOfClocks(t *testing.T) {
@@ -61,6 +64,9 @@ func disturb(t *testing.T, phase string, how func(cmd *exec.Cmd, tmp string), ar
 	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+tmp)
+	if phase != building {
+		cmd.Env = append(cmd.Env, builtAt+"="+built(t))
+	}
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

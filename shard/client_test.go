@@ -34,6 +34,7 @@ type piece struct {
 
 func (r *rig) client(batch bool) *client {
 	c := &client{r: r, held: map[string]*Topic{}, screen: newScreen(r.t)}
+	c.screen.parsed = &r.parsed
 	c.conn = r.core.NewConn(0, batch, c)
 	return c
 }

@@ -67,7 +67,7 @@ func TestFastReaderOfLargeFlushesDoesNotLag(t *testing.T) {
 		r.roster(map[string][]string{"e": ids})
 		c := r.subscriber("e", batch, 0)
 		c.read()
-		const windows = 20
+		const windows = 8
 		for n := range windows {
 			r.report(ids)
 			r.settle()
@@ -170,7 +170,7 @@ func TestQueueOfAStoppedReaderIsBounded(t *testing.T) {
 		one.read()
 	}
 	flush := 0
-	for n := range 50 {
+	for n := range 20 {
 		r.report(ids)
 		r.settle()
 		fast.read()

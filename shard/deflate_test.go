@@ -25,6 +25,12 @@ func newDeflater() Deflater {
 	return f
 }
 
+// sharedDeflater is for rigs, whose shards the test turns one after the other. One is
+// enough for all tests, and it needs a megabyte.
+var sharedDeflater = newDeflater()
+
+func oneDeflater() Deflater { return sharedDeflater }
+
 func (f *deflater) Write(p []byte) (int, error) {
 	f.out = append(f.out, p...)
 	return len(p), nil

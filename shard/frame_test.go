@@ -33,3 +33,27 @@ func parseFrame(b []byte) (f frame, err error) {
 	}
 	return f, nil
 }
+
+// parsedFrames remembers frames, because many connections get the same ones and parsing
+// takes much of a test's time. Its frames must not be changed.
+type parsedFrames struct{ byBytes map[string]frame }
+
+// parse is parseFrame. The screens of a rig, which one goroutine uses, share p.
+func (p *parsedFrames) parse(b []byte) (frame, error) {
+	if p == nil {
+		return parseFrame(b)
+	}
+	f, ok := p.byBytes[string(b)]
+	if ok {
+		return f, nil
+	}
+	f, err := parseFrame(b)
+	if err != nil {
+		return f, err
+	}
+	if p.byBytes == nil || len(p.byBytes) >= 1000 {
+		p.byBytes = map[string]frame{}
+	}
+	p.byBytes[string(b)] = f
+	return f, nil
+}

@@ -16,6 +16,8 @@ type rig struct {
 	now  int64
 	wall int64 // ms, the arrival of the next position
 	seq  uint64
+
+	parsed parsedFrames
 }
 
 func newRig(t testing.TB, cfg Config) *rig {

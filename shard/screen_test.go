@@ -23,6 +23,7 @@ type screen struct {
 	shownAfterLeave map[string][]string // topic -> device@ts, shown after the device had left
 	log             []string
 	all             []frame
+	parsed          *parsedFrames // of all screens of a rig, unless it is nil
 }
 
 func newScreen(t testing.TB) *screen {
@@ -33,7 +34,7 @@ func newScreen(t testing.TB) *screen {
 
 func (s *screen) frame(b []byte) {
 	s.t.Helper()
-	f, err := parseFrame(b)
+	f, err := s.parsed.parse(b)
 	if err != nil {
 		s.t.Fatal(err)
 	}

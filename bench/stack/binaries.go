@@ -14,6 +14,10 @@ import (
 // module is the path of the module (make module rewrites it).
 const module = "pitwall"
 
+// Built is the path of a Pitwall that is built already. If it is "", Binaries builds
+// one. It is for tests, which set it before the first Start.
+var Built string
+
 // Binaries builds programs from the source tree, each once, and keeps them until
 // Close. The zero value is ready to use, by one goroutine at a time.
 type Binaries struct {
@@ -26,6 +30,9 @@ func (b *Binaries) Close() error { return os.RemoveAll(b.dir) }
 
 // build returns the path of Pitwall, or of the program that serves a peer.
 func (b *Binaries) build(ctx context.Context, peer string) (path string, err error) {
+	if peer == "" && Built != "" {
+		return Built, nil
+	}
 	if b.dir == "" {
 		if b.dir, err = os.MkdirTemp("", "pitwall-bench-"); err != nil {
 			return "", fmt.Errorf("make a folder: %w", err)
