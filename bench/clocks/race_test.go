@@ -13,7 +13,7 @@ func log(t *testing.T) func(string, time.Duration) {
 // TestRace is a race with all clocks that do not take minutes to be detected.
 func TestRace(t *testing.T) {
 	res, err := Run(t.Context(), Options{
-		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
+		Duration: 30 * time.Second, Every: 200 * time.Millisecond, Leg: 5 * time.Second, Devices: 1, Spectators: 6,
 		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: log(t), StepsAt: stepsAt,
 	})
 	if err != nil {

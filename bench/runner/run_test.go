@@ -108,19 +108,6 @@ func TestOtherLoadSaysSo(t *testing.T) {
 	}
 }
 
-// TestArchiveIsCounted: the table has everything that was published.
-func TestArchiveIsCounted(t *testing.T) {
-	c := command(t, "archive", "--connections=5", "--rate=500", "--duration=2s", "--warmup=200ms", "--connect=50ms")
-	rep, err := c.Measure(t.Context(), io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := rep.Runs[0]
-	if run.Figures["archive_rows_per_s"] == 0 || len(run.Notes) > 0 || run.Breaches() > 0 {
-		t.Errorf("%.0f rows/s, notes %q, broken %q; want rows, and all of them", run.Figures["archive_rows_per_s"], run.Notes, run.Broken)
-	}
-}
-
 // TestRowsThatAreMissing: they break a promise, except in a ramp.
 func TestRowsThatAreMissing(t *testing.T) {
 	for _, tt := range []struct {

@@ -131,7 +131,7 @@ func TestCompressedRequests(t *testing.T) {
 	r := start(t, nil)
 	w := r.rawClient(offerDeflate)
 	rng := rand.New(rand.NewPCG(3, 5))
-	for round := range 60 {
+	for round := range 24 {
 		var send []byte
 		var want []string
 		for i := range 1 + rng.IntN(50) {

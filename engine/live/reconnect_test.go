@@ -11,7 +11,7 @@ import (
 // snapshots: at most one per shard and window is built. Nobody is refused, and live
 // positions go on.
 func TestManyReconnectAtOnce(t *testing.T) {
-	const count, atOnce, window = 2000, 64, 50 * time.Millisecond
+	const count, atOnce, window = 1000, 64, 50 * time.Millisecond
 	devices := deviceNames(500)
 	r := start(t, map[string][]string{"e": devices}, func(su *setup) {
 		su.shard.Window = window
