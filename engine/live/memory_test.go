@@ -44,7 +44,7 @@ func (r *rig) subscribeWithoutReading(clients int, event string, bytes int) (wir
 // once, so none is closed, although the sum for all clients is above the limit.
 func TestClientsThatShareASnapshotAreNotShed(t *testing.T) {
 	const clients, limit = 30, 4 << 20 // 9 MB, if each had its own snapshot
-	devices := deviceNames(1000) // 300 KB
+	devices := deviceNames(1000)       // 300 KB
 	r := start(t, map[string][]string{"e": devices}, smallBuffers)
 	r.publishWith(padding, devices...)
 	wires := r.subscribeWithoutReading(clients, "e", 200_000)
