@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,14 +32,39 @@ const JWTSecret = "0123456789abcdef0123456789abcdef"
 var HTTP = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // Main is testenv.Main without the settings in the environment: what a test does not
-// set has its default.
+// set has its default. It deletes what Build has built.
 func Main(m *testing.M) int {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
 		if name := f.Tag.Get("env"); name != "" {
 			os.Unsetenv(name)
 		}
 	}
-	return testenv.Main(m)
+	return testenv.Main(withEnd{m})
+}
+
+// withEnd runs tests, and then what AtEnd was given.
+type withEnd struct{ m *testing.M }
+
+// atEnd is what AtEnd was given.
+var atEnd struct {
+	mu   sync.Mutex
+	list []func()
+}
+
+// AtEnd has Main call a function after the last test, before it looks for leaked
+// goroutines. The last one given is called first.
+func AtEnd(end func()) {
+	atEnd.mu.Lock()
+	defer atEnd.mu.Unlock()
+	atEnd.list = append(atEnd.list, end)
+}
+
+func (w withEnd) Run() int {
+	code := w.m.Run()
+	for _, end := range slices.Backward(atEnd.list) {
+		end()
+	}
+	return code
 }
 
 // Settings parses flags as pitwall serve does, so that what is not given has
@@ -62,13 +89,34 @@ func MustSettings(t testing.TB, flags ...string) config.Config {
 	return c
 }
 
-// Build builds a program of the module in one of its folders, such as cmd/pitwall, and
-// returns its path. It is deleted with the test.
+// programs are those that Build has built, by folder of the module.
+var programs struct {
+	mu    sync.Mutex
+	dir   string // "" before the first
+	paths map[string]string
+}
+
+// Build returns the path of a program of the module in one of its folders, such as
+// cmd/pitwall. It is built once for the tests of a package, and deleted by Main.
 func Build(t testing.TB, folder string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), path.Base(folder))
+	programs.mu.Lock()
+	defer programs.mu.Unlock()
+	if built := programs.paths[folder]; built != "" {
+		return built
+	}
+	if programs.dir == "" {
+		dir, err := os.MkdirTemp("", "pitwall-programs-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		AtEnd(func() { _ = os.RemoveAll(dir) }) // in the temporary folder anyway
+		programs.dir, programs.paths = dir, map[string]string{}
+	}
+	program := filepath.Join(programs.dir, path.Base(folder))
 	if out, err := exec.Command("go", "build", "-o", program, module+"/"+folder).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", folder, err, out)
 	}
+	programs.paths[folder] = program
 	return program
 }

@@ -41,12 +41,14 @@ type Stack struct {
 // Device(0) on.
 func NewStack(t testing.TB, devices int) *Stack {
 	t.Helper()
-	s := &Stack{T: t, Redis: testenv.Redis(t, testenv.AOF()), PG: testenv.Postgres(t), URL: testenv.NewDatabase(t)}
+	database := testenv.CopyDatabase(t, "migrated", func(url string) {
+		c := config.Database{DatabaseURL: config.SecretURL(url), NotifyTriggers: true}
+		if err := admin.MigrateUp(t.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s := &Stack{T: t, Redis: testenv.Redis(t, testenv.AOF()), PG: testenv.Postgres(t), URL: database}
 	s.RedisURL, s.DatabaseURL = s.Redis.URL(), s.URL
-	c := config.Database{DatabaseURL: config.SecretURL(s.URL), NotifyTriggers: true}
-	if err := admin.MigrateUp(t.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
-		t.Fatal(err)
-	}
 	s.SQL(fmt.Sprintf(`INSERT INTO events VALUES ('%[1]s');
 		INSERT INTO entries SELECT 'n-' || i, '%[1]s' FROM generate_series(0, %[2]d) i;
 		INSERT INTO entry_devices SELECT 'n-' || i, 'd-' || lpad(i::text, 4, '0') FROM generate_series(0, %[2]d) i`,

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,11 +18,11 @@ func TestInvalidRowsOfTheTableAreNotShown(t *testing.T) {
 	}
 	s := newStack(t, 3*len(bad))
 	from := time.Now().Add(-time.Hour).UnixMilli()
+	var rows strings.Builder
 	row := func(device int, values string) {
-		t.Helper()
-		s.SQL(fmt.Sprintf(`INSERT INTO positions (device_id, ts, received_at, lat, lon)
-			SELECT '%s', to_timestamp((%[2]d + after) / 1000.0), to_timestamp(%[2]d / 1000.0), lat::float8, lon::float8 FROM (VALUES (%s)) v(after, lat, lon)`,
-			e2etest.Device(device), from, values))
+		fmt.Fprintf(&rows, `INSERT INTO positions (device_id, ts, received_at, lat, lon)
+			SELECT '%s', to_timestamp((%[2]d + after) / 1000.0), to_timestamp(%[2]d / 1000.0), lat::float8, lon::float8 FROM (VALUES (%s)) v(after, lat, lon);`,
+			e2etest.Device(device), from, values)
 	}
 	shown := map[string]int64{}
 	for i, values := range bad {
@@ -34,6 +35,7 @@ func TestInvalidRowsOfTheTableAreNotShown(t *testing.T) {
 		row(between, "10, 47.0, 8.0")
 		shown[e2etest.Device(newest)], shown[e2etest.Device(between)] = from, from+10
 	}
+	s.SQL(rows.String())
 	e := s.Start()
 	screens := []*e2etest.Screen{s.Watch(e.HTTP, "plain", "", ""), s.Watch(e.HTTP, "batch", "?batch=1", "")}
 	s.WantScreens(shown, screens...)

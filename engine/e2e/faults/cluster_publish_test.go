@@ -32,7 +32,7 @@ func (s *clusterStack) publish(stream string, first int) *clusterPublisher {
 }
 
 func (l *clusterPublisher) publish(ctx context.Context) error {
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(4 * time.Millisecond)
 	defer tick.Stop()
 	sent := map[string]int64{}
 	for n := 0; ; n++ {

@@ -29,10 +29,14 @@ func deadLetters(t *testing.T, bin string) {
 		}
 		return out
 	}
-	s.Eventually("the letters", func() bool { return strings.Contains(list(), broken) && strings.Contains(list(), north) })
+	var listed string
+	s.Eventually("the letters", func() bool {
+		listed = list()
+		return strings.Contains(listed, broken) && strings.Contains(listed, north)
+	})
 	for _, want := range []string{north + " ", "database_refused", "guard", broken, "missing_field", "\n2 dead letters\n"} {
-		if !strings.Contains(list(), want) {
-			t.Errorf("dead list does not say %q:\n%s", want, list())
+		if !strings.Contains(listed, want) {
+			t.Errorf("dead list does not say %q:\n%s", want, listed)
 		}
 	}
 	if out, err := dead("show", north); err != nil || !strings.Contains(out, `"note": "a\x1bb"`) || !strings.Contains(out, "written 1 time\n") {

@@ -29,6 +29,7 @@ func TestFailover(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			const devices = 100
 			s := newStack(t, devices)
 			old, master := s.Redis, testenv.Redis(t)

@@ -53,12 +53,12 @@ func TestFaultyPositionsAreTakenBack(t *testing.T) {
 	delete(newest, e2etest.Device(8))
 	s.WantScreens(newest, screens...)
 
-	// A burst: one statement for many rows, and many statements for one row
-	// each.
+	// A burst: one statement for many rows, and many transactions for one row each.
 	mark(true, fmt.Sprintf("device_id >= '%s' AND ts = to_timestamp(%d / 1000.0)", e2etest.Device(100), from+1))
-	for d := 50; d < 100; d++ {
-		mark(true, at(d, from+1))
-	}
+	s.SQL(fmt.Sprintf(`DO $$ BEGIN FOR d IN 50..99 LOOP
+		UPDATE positions SET faulty = true WHERE device_id = 'd-' || lpad(d::text, 4, '0') AND ts = to_timestamp(%d / 1000.0);
+		COMMIT;
+	END LOOP; END $$`, from+1))
 	for d := 50; d < devices; d++ {
 		newest[e2etest.Device(d)] = from
 	}

@@ -28,7 +28,10 @@ func TestProcess(t *testing.T) {
 		{"lame duck", lameDuck},
 		{"dead letters", deadLetters},
 	} {
-		t.Run(tt.name, func(t *testing.T) { tt.test(t, bin) })
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // they wait for most of their time
+			tt.test(t, bin)
+		})
 	}
 }
 

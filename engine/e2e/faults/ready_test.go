@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ func TestReadinessWithoutRedis(t *testing.T) {
 		{"silent", func(_ *stack, p *testenv.TCPProxy) { p.Stall() }, func(_ *stack, p *testenv.TCPProxy) { p.Resume() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := newStack(t, 1)
 			proxy := s.ProxyRedis()
 			e := s.Start("--ready-redis-away-ms=1")
@@ -85,35 +87,40 @@ func TestReadinessAfterAShortRedisOutage(t *testing.T) {
 // component. With the archive the database counts after ARCHIVE_READY_FAULT_MS,
 // without it never.
 func TestReadinessWithoutDatabase(t *testing.T) {
-	for _, c := range []struct {
+	cases := []struct {
 		name, flag, database string
 		status               int
 	}{
 		{"with the archive", "--archive-ready-fault-ms=1", "failed", 503},
 		{"live only", "--no-archive", "degraded", 200},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newStack(t, 1)
-			e := s.Start("--live-device-event-refresh-ms=100", c.flag)
-			s.PG.Stop()
-			defer s.PG.Start()
-			s.Eventually("the faults", func() bool {
-				return e.AllComponents(t, c.database, "database") && e.AllComponents(t, "degraded", databaseComponents[1:]...)
-			})
-			if status, body := e.Get(t, "/readyz"); status != c.status {
-				t.Errorf("/readyz answers %d: %s", status, body)
-			}
-			s.PG.Start()
-			s.Eventually("the recovery", func() bool {
-				status, _ := e.Components(t)
-				return status == 200 && e.AllComponents(t, "ok", databaseComponents...)
-			})
-			for _, part := range databaseComponents {
-				if !logged(e, "part has a fault", part) || !logged(e, "part has recovered", part) {
-					t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.Log)
-				}
-			}
+	}
+	s := newStack(t, 1)
+	var engines []*e2etest.Engine // by case
+	for i, c := range cases {
+		engines = append(engines, s.Start("--live-device-event-refresh-ms=100", fmt.Sprintf("--instance-id=%d", i), c.flag))
+	}
+	s.PG.Stop() // the same outage for both
+	for i, c := range cases {
+		e := engines[i]
+		s.Eventually("the faults "+c.name, func() bool {
+			return e.AllComponents(t, c.database, "database") && e.AllComponents(t, "degraded", databaseComponents[1:]...)
 		})
+		if status, body := e.Get(t, "/readyz"); status != c.status {
+			t.Errorf("%s: /readyz answers %d: %s", c.name, status, body)
+		}
+	}
+	s.PG.Start()
+	for i, c := range cases {
+		e := engines[i]
+		s.Eventually("the recovery "+c.name, func() bool {
+			status, _ := e.Components(t)
+			return status == 200 && e.AllComponents(t, "ok", databaseComponents...)
+		})
+		for _, part := range databaseComponents {
+			if !logged(e, "part has a fault", part) || !logged(e, "part has recovered", part) {
+				t.Errorf("%s: fault and recovery of %s are not both in the log:\n%s", c.name, part, e.Log)
+			}
+		}
 	}
 }
 

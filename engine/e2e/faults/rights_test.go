@@ -114,6 +114,7 @@ func TestLeastRights(t *testing.T) {
 	logins := documentedLogins(t)
 	for user, mode := range rightsModes {
 		t.Run(user, func(t *testing.T) {
+			t.Parallel()
 			s := newStack(t, devices)
 			s.Redis.Do(logins[user]...)
 			s.RedisURL = "redis://" + user + ":secret@" + s.Redis.Addr()
@@ -144,30 +145,38 @@ func TestLeastRights(t *testing.T) {
 // ready, and names the missing right in the log and in the answer. Once the
 // right is given, everything goes on.
 func TestMissingRight(t *testing.T) {
-	for _, c := range []struct{ name, take, give, want string }{
+	cases := []struct{ name, take, give, want string }{
 		{"scripts", "-eval", "+eval", "+eval ~" + e2etest.Stream},
 		{"transactions", "-multi", "+multi", "+multi"},
 		{"reading", "-xreadgroup", "+xreadgroup", "+xreadgroup ~" + e2etest.Stream},
 		{"the dead letters", "resetkeys", "~" + e2etest.Stream + ":dead", "+xadd ~" + e2etest.Stream + ":dead"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newStack(t, 1)
-			user := "pitwall-archive"
-			s.Redis.Do(documentedLogins(t)[user]...)
-			s.Redis.Do("ACL", "SETUSER", user, c.take, "~"+e2etest.Stream)
-			s.RedisURL = "redis://" + user + ":secret@" + s.Redis.Addr()
-			e := s.Start("--no-live")
-			s.Eventually("/readyz to name "+c.want, func() bool {
-				status, body := e.Get(t, "/readyz")
-				return status == 503 && strings.Contains(body, c.want)
-			})
-			s.Eventually("the log to name "+c.want, func() bool {
-				return slices.ContainsFunc(e.Log.Find("part has a fault"), func(l e2etest.Line) bool { return strings.Contains(l.Attrs["reason"], c.want) })
-			})
-			s.Add("device_id", e2etest.Device(0), "lat", "47.5", "lon", "8.5")
-			s.Redis.Do("ACL", "SETUSER", user, c.give)
-			s.Eventually("the row", func() bool { return s.Number("SELECT count(*) FROM positions") == 1 })
-			s.wantReady(e.Addrs)
+	}
+	const user = "pitwall-archive"
+	// All at once: each waits for the next look at the rights.
+	var stacks []*stack
+	var engines []*e2etest.Engine
+	for _, c := range cases {
+		s := newStack(t, 1)
+		s.Redis.Do(documentedLogins(t)[user]...)
+		s.Redis.Do("ACL", "SETUSER", user, c.take, "~"+e2etest.Stream)
+		s.RedisURL = "redis://" + user + ":secret@" + s.Redis.Addr()
+		stacks, engines = append(stacks, s), append(engines, s.Start("--no-live"))
+	}
+	for i, c := range cases {
+		s, e := stacks[i], engines[i]
+		s.Eventually("/readyz to name "+c.want+", for "+c.name, func() bool {
+			status, body := e.Get(t, "/readyz")
+			return status == 503 && strings.Contains(body, c.want)
 		})
+		s.Eventually("the log to name "+c.want+", for "+c.name, func() bool {
+			return slices.ContainsFunc(e.Log.Find("part has a fault"), func(l e2etest.Line) bool { return strings.Contains(l.Attrs["reason"], c.want) })
+		})
+		s.Add("device_id", e2etest.Device(0), "lat", "47.5", "lon", "8.5")
+		s.Redis.Do("ACL", "SETUSER", user, c.give)
+	}
+	for i, c := range cases {
+		s := stacks[i]
+		s.Eventually("the row of "+c.name, func() bool { return s.Number("SELECT count(*) FROM positions") == 1 })
+		s.wantReady(engines[i].Addrs)
 	}
 }

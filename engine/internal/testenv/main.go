@@ -18,8 +18,9 @@ var shared struct {
 	main      bool // Main runs the tests
 	postgres  *servers.Cluster
 	redis     *servers.RedisCluster
-	folder    string // of redis
-	databases int    // number of databases created so far, which numbers their names
+	folder    string                // of redis
+	databases int                   // number of databases created so far, which numbers their names
+	templates map[string]*sync.Once // of CopyDatabase, by name: whether it was filled
 }
 
 // Main runs the tests of a package (m is a *testing.M), then stops what they

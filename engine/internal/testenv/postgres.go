@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"fmt"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -44,13 +45,41 @@ func Postgres(t testing.TB) *PostgresServer {
 // DATABASE_URL. It is dropped when the test ends, even with clients connected.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
+	// Not from template1: that fails while a client is connected to it.
+	return newDatabase(t, "template0")
+}
+
+// CopyDatabase is NewDatabase with a copy of a template, which prepare fills when it is
+// first needed. It saves the cost of filling each database anew. prepare must not leave
+// clients connected. One name stands for one content.
+func CopyDatabase(t testing.TB, name string, prepare func(url string)) string {
+	t.Helper()
+	s := Postgres(t)
+	shared.mu.Lock()
+	if shared.templates == nil {
+		shared.templates = map[string]*sync.Once{}
+	}
+	once := shared.templates[name]
+	if once == nil {
+		once = new(sync.Once)
+		shared.templates[name] = once
+	}
+	shared.mu.Unlock()
+	once.Do(func() {
+		s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")
+		prepare(s.c.URL(name))
+	})
+	return newDatabase(t, name)
+}
+
+func newDatabase(t testing.TB, template string) string {
+	t.Helper()
 	s := Postgres(t)
 	shared.mu.Lock()
 	shared.databases++
 	name := fmt.Sprintf("test_%d", shared.databases)
 	shared.mu.Unlock()
-	// Not from template1: that fails while a client is connected to it.
-	s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")
+	s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE "+template)
 	t.Cleanup(func() {
 		s.Start()
 		s.Query(s.URL(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")

@@ -27,6 +27,20 @@ func TestPostgresDatabasesAreSeparate(t *testing.T) {
 	}
 }
 
+func TestPostgresCopiesATemplate(t *testing.T) {
+	s := Postgres(t)
+	filled := 0
+	fill := func(url string) {
+		filled++
+		s.Query(url, "CREATE TABLE t AS SELECT 7 AS n")
+	}
+	a, b := CopyDatabase(t, "filled", fill), CopyDatabase(t, "filled", fill)
+	s.Query(a, "UPDATE t SET n = 8")
+	if got := s.Query(b, "SELECT n FROM t"); got != "7" || filled != 1 {
+		t.Errorf("the second copy has %q, want 7; the template was filled %d times", got, filled)
+	}
+}
+
 func TestPostgresDropsDatabases(t *testing.T) {
 	s := Postgres(t)
 	var url string

@@ -1,5 +1,6 @@
-// Package chromium lets end-to-end tests look at a page in a real browser. Each
-// Tab is a Chromium of its own, without a window, which ends with the test.
+// Package chromium lets end-to-end tests look at a page in a real browser. The test
+// binary starts one Chromium, without a window. Each Tab has cookies and a cache of its
+// own, and is closed with the test. The browser ends with e2etest.Main.
 //
 //	tab := chromium.Open(t, "http://"+e.HTTP+"/")
 //	tab.See("the devices", "pitwall.devices === 3")

@@ -2,7 +2,9 @@ package chromium
 
 import (
 	"context"
+	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -14,27 +16,54 @@ import (
 // Enter is the key, for Type.
 const Enter = kb.Enter
 
-// Tab is a page in a browser of its own.
+// Tab is a page with cookies and a cache of its own.
 type Tab struct {
 	t   testing.TB
 	ctx context.Context
 }
 
-// Open opens a page in a new browser.
+// shared is the browser of the test binary; nil before the first tab.
+var shared struct {
+	mu  sync.Mutex
+	ctx context.Context
+}
+
+// Open opens a page in a new tab, which is closed with the test.
 func Open(t testing.TB, url string) *Tab {
 	t.Helper()
-	browser, endBrowser := chromedp.NewExecAllocator(context.Background(), append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.NoSandbox, chromedp.DisableGPU, // to run as root, in a container
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), // and without a network
-		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(e2etest.Patience))...)
-	t.Cleanup(endBrowser)
-	ctx, endTab := chromedp.NewContext(browser)
+	ctx, endTab := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
 	t.Cleanup(endTab)
-	// Not with a time-out: the browser lives as long as the context of this call.
+	// Not with a time-out: the tab lives as long as the context of this call.
 	if _, err := chromedp.Run(ctx, chromedp.Navigate(url)); err != nil {
 		t.Fatalf("open the page: %v", err)
 	}
 	return &Tab{t, ctx}
+}
+
+// browser starts the browser, unless it runs.
+func browser(t testing.TB) context.Context {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.ctx != nil {
+		return shared.ctx
+	}
+	dir, err := os.MkdirTemp("", "pitwall-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e2etest.AtEnd(func() { _ = os.RemoveAll(dir) }) // in the temporary folder anyway
+	process, endProcess := chromedp.NewExecAllocator(context.Background(), append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.NoSandbox, chromedp.DisableGPU, // to run as root, in a container
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), // and without a network
+		chromedp.UserDataDir(dir), chromedp.WSURLReadTimeout(e2etest.Patience))...)
+	ctx, end := chromedp.NewContext(process)
+	e2etest.AtEnd(func() { end(); endProcess() })
+	if _, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	shared.ctx = ctx
+	return ctx
 }
 
 // run runs one action.
