@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"pitwall/engine/config"
@@ -27,7 +29,11 @@ func TestMain(m *testing.M) {
 			os.Unsetenv(name)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if dir := filepath.Dir(raceless.path); raceless.path != "" {
+		_ = os.RemoveAll(dir) // in the temporary folder anyway
+	}
+	os.Exit(code)
 }
 
 // program returns pitwall as a process that is not started. env holds NAME=value.
@@ -43,10 +49,40 @@ func program(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// execute runs pitwall to its end.
+// raceless is pitwall built without the race detector; path is "" before the first use.
+var raceless struct {
+	sync.Mutex
+	path string
+}
+
+// racelessProgram builds pitwall without the race detector, once.
+func racelessProgram(t *testing.T) (path string) {
+	t.Helper()
+	raceless.Lock()
+	defer raceless.Unlock()
+	if raceless.path != "" {
+		return raceless.path
+	}
+	dir, err := os.MkdirTemp("", "pitwall-program-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raceless.path = filepath.Join(dir, "pitwall")
+	if out, err := exec.Command("go", "build", "-o", raceless.path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build pitwall: %v\n%s", err, out)
+	}
+	return raceless.path
+}
+
+// execute runs pitwall to its end, always without the race detector: with it every
+// process takes a second longer, and what the commands do together with others is
+// tested in their packages.
 func execute(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := program(t, env, args...)
+	if raceEnabled {
+		cmd.Path, cmd.Env = racelessProgram(t), append(os.Environ(), env...)
+	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
