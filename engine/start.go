@@ -39,7 +39,7 @@ func (e *Engine) startOps(context.Context) error {
 	e.ops = ops.New(ops.Options{
 		Addr: e.cfg.OpsAddr, Token: string(e.cfg.OpsToken), Profiles: e.cfg.OpsPprof,
 		Set: e.set, Ready: e.readiness, Parts: e.health.Parts, Extra: e.writeCore, Logger: e.log,
-		Instance: e.instance, Activity: e.activity, Device: e.device,
+		Instance: e.instance, Activity: e.activity, Device: e.device, Top: e.top,
 	})
 	if err := e.ops.Listen(); err != nil {
 		return err

@@ -10,6 +10,10 @@ func (c *Conn) canRecover() bool {
 	return c.Lagged() && !c.recovering.Load() && c.queued.Load() == 0
 }
 
+// Recoveries returns how often the connection has lagged and got what changed instead of
+// its queue; 0 once it is closed. Any goroutine may call it.
+func (c *Conn) Recoveries() int { return int(c.stream.Load() / streamEpoch) }
+
 // Recover opens the live stream of a lagged connection again, and has every
 // shard send what changed since the first position that was lost. The consumer
 // calls it when the socket has taken everything that was taken off the queue. It

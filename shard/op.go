@@ -20,6 +20,7 @@ const (
 	opPause
 	opRenew
 	opInspect
+	opOrphans
 )
 
 // op is a command that every shard carries out once, on what it owns. The last shard to
@@ -38,6 +39,7 @@ type op struct {
 	clocks      [][]Clock      // by shard
 	inspected   string         // a device
 	state       *DeviceState   // of that device; its shard fills it
+	orphans     [][]Orphan     // by shard, with the capacity that the shard may fill
 	reply       *Chunk
 	done        func()
 	remaining   atomic.Int32

@@ -162,6 +162,8 @@ func (w *worker) do(o *op) {
 		w.renewSubs(o)
 	case opInspect:
 		w.inspect(o)
+	case opOrphans:
+		w.listOrphans(o)
 	case opSwap:
 		w.beginUpdate(w.core.snapshot.Load())
 		w.updating.op = o

@@ -35,7 +35,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"config", "--help"}, {"migrate", "--help"}, {"partition", "ensure", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}, {"token", "list", "--help"}, {"token", "user", "--help"}, {"token", "check", "--help"},
-		{"check", "--help"}, {"status", "--help"}, {"device", "--help"}, {"completion", "--help"}} {
+		{"check", "--help"}, {"status", "--help"}, {"top", "--help"}, {"device", "--help"}, {"completion", "--help"}} {
 		name := strings.Join(append([]string{"help"}, args[:len(args)-1]...), "-")
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(t, args...)

@@ -5,7 +5,7 @@
 // updates the database's schema, partition divides the table positions by month,
 // roster import defines which devices take part in which events, dead handles records
 // that could not be written, and token makes, explains and revokes share links and
-// user tokens. doctor, check, status and device tell how an installation does.
+// user tokens. doctor, check, status, top and device tell how an installation does.
 // Packages engine and admin do the work; this package holds only flags, environment
 // and exit codes.
 package main
@@ -38,6 +38,7 @@ type cli struct {
 	Doctor    doctorCmd    `cmd:"" help:"Examine the installation: settings, machine, Redis, database, certificates, clocks; exits with 0 (ok), 1 (warnings) or 2 (errors)."`
 	Check     checkCmd     `cmd:"" help:"Ask a running process whether it works; exits with 0 (ok), 1 (warning), 2 (critical) or 3 (unknown)."`
 	Status    statusCmd    `cmd:"" help:"Show what a running process does: readiness, rates, lag, connections, topics."`
+	Top       topCmd       `cmd:"" help:"Show live what a running process does: rates, lag, topics, slowest connections, devices in no event; q ends."`
 	Device    deviceCmd    `cmd:"" help:"Tell why a device shows on a running process, or does not."`
 	Size      sizeCmd      `cmd:"" help:"Forecast what a load takes: cores, memory, network, disk."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

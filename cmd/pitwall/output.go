@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"os"
 
@@ -14,6 +15,12 @@ var (
 	stdout = admin.Plain(os.Stdout)
 	stderr = admin.Plain(os.Stderr)
 )
+
+// terminal takes control sequences as they are. Who writes to it escapes the rest.
+var terminal io.Writer = os.Stdout
+
+// terminalFD is the descriptor of standard output, to ask about its terminal.
+func terminalFD() int { return int(os.Stdout.Fd()) }
 
 // onTerminal reports whether standard output is a terminal.
 func onTerminal() bool {

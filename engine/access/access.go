@@ -19,6 +19,10 @@ type Identity struct {
 	slot           *slot      // of a share link with a limit: the slot of this connection
 }
 
+// User returns the name of the user, "link:" and an id for a share link, or "". It never
+// changes.
+func (id *Identity) User() string { return id.user }
+
 // withSlot returns a copy of id with this slot, or id itself if s is nil. It does not
 // change id, because several connections may share it.
 func (id *Identity) withSlot(s *slot) *Identity {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"os"
 	"sync"
 	"time"
@@ -24,11 +25,13 @@ func (w *writer) park(s *session, p shard.Parked) {
 func (srv *Server) writeParked(s *session, p shard.Parked) {
 	o := newOutput(nil)
 	var t tally
+	parked := srv.core.Now()
 	for s.phase != sendEnded && s.fill(p.Consumer) {
 		if s.tooOld() && p.MarkLagged() {
 			srv.m.expiries.Inc()
 			continue // fill drops it
 		}
+		s.waitsSince.Store(cmp.Or(s.nextSealed(), parked))
 		_ = s.sock.Conn.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
 		n, err := o.writeWaiting(s)
 		if err != nil {
@@ -40,11 +43,15 @@ func (srv *Server) writeParked(s *session, p shard.Parked) {
 		}
 		t.wrote(n, srv.core)
 		s.written(n, p.Consumer, &t)
+		if n > 0 {
+			parked = srv.core.Now()
+		}
 		t.publish(srv.m) // the next write may have to wait long
 	}
 	if s.phase != sendEnded {
 		_ = s.sock.Conn.SetWriteDeadline(time.Time{})
 	}
+	s.waitsSince.Store(0)
 	s.waiting.Store(0)
 	p.Unpark()
 }

@@ -73,6 +73,7 @@ type session struct {
 	pings         bucket        // of ping frames; the reader's
 	missedPongs   atomic.Int32  // pings without an answer
 	allowanceWait atomic.Uint32 // allowanceNone…
+	waitsSince    atomic.Int64  // of a parked session: when its oldest unsent frame was made, ns of the core's clock; 0: not parked
 	flushed       chan struct{} // closed by the consumer when the close frame is written
 	paidUntil     atomic.Int64  // when the session's snapshots are paid off, ns of the core's clock; see snapshotDebt
 }

@@ -24,6 +24,7 @@ type socket struct {
 	net.Conn
 	raw      syscall.RawConn // nil unless it is a plain socket that is written by system calls (TLS is not)
 	sess     *session        // set by newSession, before reading begins
+	client   any             // the identity that was let in, for operators; set before reading begins, and never changed
 	answer   *shard.Chunk    // to the handshake
 	early    []byte          // what the HTTP server had read beyond the handshake
 	frames   frameValidator

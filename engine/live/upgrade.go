@@ -228,7 +228,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, identity any,
 		return nil, err // gws has closed the socket
 	}
 	s := srv.newSession(sock, ws, r.URL.Query().Get("batch") == "1", agreed.deflate)
-	s.addr = from
+	s.addr, sock.client = from, identity
 	s.setIdentity(identity)
 	s.push(sock.answer)
 	sock.answer = nil

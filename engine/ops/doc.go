@@ -2,7 +2,7 @@
 // profiles, for operators and monitoring. No position passes through it, except the last
 // one of a device that an operator asks for.
 //
-//	GET /               a page that shows /status and updates itself
+//	GET /               a page that shows /top and updates itself
 //	GET /metrics        Prometheus text: the engine's metrics, those of the shards,
 //	                    the process and the Go runtime
 //	GET /healthz        200 while the process answers
@@ -10,6 +10,7 @@
 //	                    reason; with ?verbose (text) or ?format=json also the state
 //	                    of each part, since when, and why
 //	GET /status         what the process does: parts, rates, lag, connections, topics
+//	GET /top            the same, with the slowest connections and the devices in no event
 //	GET /device?id=…    why a device shows or does not
 //	GET /debug/pprof/   profiles of the process; mutex and block are recorded only
 //	                    during a request with ?seconds=n, at most 300
@@ -28,7 +29,7 @@
 // Listen opens the socket. Serve blocks its caller until another goroutine calls
 // Shutdown, which cancels profiles and waits for the requests in progress until its
 // context ends. Options.Ready, Options.Parts, Options.Instance and Options.Extra are called
-// from many goroutines at once, Options.Activity and Options.Device by one at a time.
+// from many goroutines at once, Options.Activity, Options.Top and Options.Device by one at a time.
 //
 // # Caveats
 //

@@ -22,6 +22,9 @@ func (s *Server) routes(profiles bool) http.Handler {
 	if s.o.Device != nil {
 		private.HandleFunc("/device", s.device)
 	}
+	if s.o.Top != nil {
+		private.HandleFunc("/top", s.top)
+	}
 	if profiles {
 		handleProfiles(private)
 	}

@@ -51,6 +51,9 @@ type Options struct {
 	// Device returns what is known of a device, for /device. It is called by one
 	// goroutine at a time. Optional.
 	Device func(ctx context.Context, id string) (Device, error)
+	// Top names the slowest connections and the devices in no event, for /top. It is
+	// called by one goroutine at a time, at most twice a second. Optional.
+	Top func(ctx context.Context) Ranking
 	// Extra writes metrics that are not in Set, in Prometheus text. Optional.
 	Extra func(w io.Writer)
 	// Logger receives warnings and errors. Required.
@@ -67,6 +70,7 @@ type Server struct {
 	cancel   context.CancelFunc // cancels the profiles in progress
 	started  time.Time
 	asked    asked
+	private  bool // it listens on a loopback address
 }
 
 // New makes a server that does not listen yet.
@@ -78,7 +82,7 @@ func New(o Options) *Server {
 	if o.Instance == nil {
 		o.Instance = func() string { return "" }
 	}
-	s := &Server{o: o, cancel: cancel, started: time.Now(), asked: asked{device: make(chan struct{}, 1)}}
+	s := &Server{o: o, cancel: cancel, started: time.Now(), asked: asked{device: make(chan struct{}, 1), top: make(chan struct{}, 1)}}
 	s.SetToken(o.Token)
 	s.http = &http.Server{
 		ReadHeaderTimeout: headerTimeout,
@@ -102,6 +106,7 @@ func (s *Server) Listen() error {
 	}
 	s.listener = l
 	local := origin.IsLoopback(l.Addr())
+	s.private = local
 	s.http.Handler = rejectCrossSite(s.routes(local || s.o.Profiles))
 	if local {
 		s.http.Handler = rejectForeignHost(s.http.Handler, l.Addr())

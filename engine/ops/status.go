@@ -73,6 +73,10 @@ type asked struct {
 	at     time.Time
 	last   Activity
 	device chan struct{} // holds a token while a device is looked at
+
+	top     chan struct{} // holds a token while the fields below are used
+	topAt   time.Time
+	lastTop Ranking
 }
 
 // activity returns what the engine last told, or asks again.

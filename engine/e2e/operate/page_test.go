@@ -2,8 +2,10 @@ package operate
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/e2e/e2etest/chromium"
@@ -36,6 +38,9 @@ func TestPage(t *testing.T) {
 	if err := c.Send(`{"type":"subscribe","topic":"event:race"}`); err != nil {
 		t.Fatal(err)
 	}
+	s.Add("device_id", "lost", "ts", strconv.FormatInt(time.Now().UnixMilli(), 10), "lat", "47.5", "lon", "8.25")
+	tab.See("the device in no event", "document.getElementById('orphans').innerText.includes('47.500000, 8.250000')")
+	tab.See("no slow connection", "document.getElementById('slowest').innerText === 'none'")
 	tab.See("the new spectator", "document.getElementById('topics').innerText.includes('event:race')")
 	s.Redis.Stop()
 	tab.See("the fault", "document.getElementById('state').textContent === 'Ready, with faults' && "+text+".includes('connection refused')")
