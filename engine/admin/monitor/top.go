@@ -57,7 +57,7 @@ func WatchTop(ctx context.Context, t Target, interval time.Duration, size func()
 		if r, err := c.top(ctx); err == nil {
 			text = topText(&r, max(3, (rows-18)/3))
 		} else {
-			text = line(err.Error()) + "\n"
+			text = plain.Line(err.Error()) + "\n"
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -122,7 +122,7 @@ func topText(r *ops.Top, most int) string {
 	_ = table.Flush()
 	switch {
 	case r.OrphansError != "":
-		fmt.Fprintf(&b, "  not known: %s\n", line(r.OrphansError))
+		fmt.Fprintf(&b, "  not known: %s\n", plain.Line(r.OrphansError))
 	case len(r.Orphans) == 0:
 		b.WriteString("  none\n")
 	case r.OrphanDevices > min(len(r.Orphans), most):
