@@ -15,13 +15,16 @@ KILLS ?= 20
 SOAKTIME ?= 10m
 
 .DEFAULT_GOAL := build
-.PHONY: help build test lint vulncheck sbom bench fuzz crash soak chaos long deps
+.PHONY: help build module test lint vulncheck sbom bench fuzz crash soak chaos long deps
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
 
 build: ## bin/pitwall
 	go build -o bin/pitwall ./cmd/pitwall
+
+module: ## another path for the module: NAME=example.org/club/tracker; FOLDER=copy leaves this tree as it is
+	@.ci/module '$(NAME)' $(FOLDER)
 
 test: deps ## every check and every test; installs the servers and the browser that they need
 	@STATICCHECK=$(STATICCHECK) .ci/test
