@@ -140,6 +140,6 @@ func (e *Engine) linkRights() []redis.Right {
 // warnOfRights logs once which optional rights of the feed are missing.
 func (e *Engine) warnOfRights(ctx context.Context, rights []redis.Right) {
 	if err := e.redis.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {
-		e.log.Warn("without these rights a suspended process with this INSTANCE_ID may keep its connections, and more is read twice after a lost connection", "reason", err)
+		e.log.Warn("without these rights a suspended process with this INSTANCE_ID may keep its connections, and more is read twice after a lost connection", "error", err)
 	}
 }

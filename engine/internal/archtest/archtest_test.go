@@ -8,7 +8,7 @@ import (
 
 // allRules returns every rule, with its list of exceptions.
 func allRules() []rule {
-	rules := slices.Concat(importRules, sizeRules, docRules, []rule{sleepRule})
+	rules := slices.Concat(importRules, sizeRules, docRules, []rule{sleepRule, logKeyRule})
 	for _, l := range listedRules {
 		rules = append(rules, l.make(l.list))
 	}

@@ -101,6 +101,8 @@ func plantedTrees() []planted {
 		{"in a test", "sleep", one("engine/feed/x_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }\n"), []string{"time.Sleep"}},
 		{"renamed", "sleep", one("engine/feed/x.go", "import clock \"time\"\nvar sleep = clock.Sleep\n"), []string{"time.Sleep"}},
 		{"two names", "sleep", one("engine/feed/x.go", "import (\n\"time\"\nb \"time\"\n)\nvar d, sleep = time.Second, b.Sleep\n"), []string{"time.Sleep"}},
+		{"another key", "log keys", one("engine/feed/x.go", "func f(log logger, err error) {\nlog.Warn(\"a\", \"n\", 1, \"reason\", err)\nlog.Error(\"a\", \"why\", err.Error())\n}\n"), []string{"reason", "why"}},
+		{"the key", "log keys", one("engine/feed/x.go", "func f(log logger, err error) {\nlog.Warn(\"a\", \"error\", err)\nlog.Log(nil, 1, \"a\", \"error\", err)\nx.Error(err)\n}\n"), nil},
 
 		{"too short", "package docs", one("codec/x.go", "// Package codec is short.\npackage codec\n"), []string{"1 lines"}},
 		{"none", "package docs", one("codec/x.go", "package codec\n"), []string{"0 lines"}},
