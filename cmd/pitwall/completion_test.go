@@ -13,11 +13,7 @@ import (
 // sourced. bash itself splits the line, also at =.
 func TestCompletionInBash(t *testing.T) {
 	folder := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(self, filepath.Join(folder, "pitwall")); err != nil {
+	if err := os.Symlink(commandPath(t), filepath.Join(folder, "pitwall")); err != nil {
 		t.Fatal(err)
 	}
 	// complete prints what the function that is registered for pitwall answers.

@@ -55,9 +55,19 @@ var raceless struct {
 	path string
 }
 
-// racelessProgram builds pitwall without the race detector, once.
-func racelessProgram(t *testing.T) (path string) {
+// commandPath returns what runs as pitwall where a command ends by itself: the test binary,
+// which needs asProgram for it. With the race detector it is a build without that, because
+// a process takes a second longer with it, and what commands do at the same time as others
+// is tested in their packages.
+func commandPath(t *testing.T) (path string) {
 	t.Helper()
+	if !raceEnabled {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return self
+	}
 	raceless.Lock()
 	defer raceless.Unlock()
 	if raceless.path != "" {
@@ -74,15 +84,11 @@ func racelessProgram(t *testing.T) (path string) {
 	return raceless.path
 }
 
-// execute runs pitwall to its end, always without the race detector: with it every
-// process takes a second longer, and what the commands do together with others is
-// tested in their packages.
+// execute runs pitwall to its end.
 func execute(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := program(t, env, args...)
-	if raceEnabled {
-		cmd.Path, cmd.Env = racelessProgram(t), append(os.Environ(), env...)
-	}
+	cmd.Path = commandPath(t)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
