@@ -71,11 +71,11 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 		"roster":        func() { topic.AppendRosterFrame(room, devices, devices) },
 		"text frame":    func() { AppendTextFrame(room, body) },
 		"welcome":       func() { AppendWelcome(room, "host", 25000, 1777629600000) },
-		"subscribed":    func() { AppendSubscribed(room, "1", "event:42", 1, 2, 100) },
+		"subscribed":    func() { AppendSubscribed(room, "1", "event:42", 1, 2, 100, "") },
 		"unsubscribed":  func() { AppendUnsubscribed(room, "1", "event:42") },
 		"authenticated": func() { AppendAuthenticated(room, "1", 1777629600000) },
 		"topic error":   func() { AppendTopicError(room, "event:42", "forbidden", "no") },
-		"pong":          func() { AppendPong(room, "1", 1777629600000) },
+		"pong":          func() { AppendPong(room, "1", 1777629600000, "") },
 		"drain":         func() { AppendDrain(room, 1500) },
 		"error":         func() { AppendError(room, "1", "internal", "try again later") },
 	} {

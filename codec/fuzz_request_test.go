@@ -70,6 +70,11 @@ func requestOracle(text string) (r Request, ok bool) {
 			r.Topic = s
 		case "token":
 			r.Token = s
+		case "since":
+			r.Since, fits = s, true
+		case "cursor":
+			asked, isBool := v.(bool)
+			r.Cursor, fits = isBool && asked, true
 		case "interval":
 			ms, isNumber := v.(float64)
 			r.Interval = int64(ms)

@@ -21,14 +21,15 @@ func AppendWelcome(dst []byte, instance string, heartbeatMs int, now int64) []by
 }
 
 // AppendSubscribed appends the answer to a subscribe: how many devices the
-// event has, how many snapshot frames follow, and the interval in force.
-func AppendSubscribed(dst []byte, id, topic string, devices, parts, intervalMs int) []byte {
+// event has, how many snapshot frames follow, the interval in force, and the cursor of
+// that moment, "" for none.
+func AppendSubscribed(dst []byte, id, topic string, devices, parts, intervalMs int, cursor string) []byte {
 	dst, mark := beginAnswer(dst, "subscribed", id)
 	dst = appendStringMember(dst, `,"topic":`, topic)
 	dst = appendIntMember(dst, `,"devices":`, int64(devices))
 	dst = appendIntMember(dst, `,"parts":`, int64(parts))
 	dst = appendIntMember(dst, `,"intervalMs":`, int64(intervalMs))
-	return endAnswer(dst, mark)
+	return endAnswer(appendCursor(dst, cursor), mark)
 }
 
 // AppendUnsubscribed appends the answer to an unsubscribe.
@@ -38,10 +39,19 @@ func AppendUnsubscribed(dst []byte, id, topic string) []byte {
 }
 
 // AppendPong appends the answer to a ping. now is the server's time in ms since the
-// Unix epoch.
-func AppendPong(dst []byte, id string, now int64) []byte {
+// Unix epoch, cursor the cursor that the ping asked for, "" for none.
+func AppendPong(dst []byte, id string, now int64, cursor string) []byte {
 	dst, mark := beginAnswer(dst, "pong", id)
-	return endAnswer(appendIntMember(dst, `,"now":`, now), mark)
+	dst = appendIntMember(dst, `,"now":`, now)
+	return endAnswer(appendCursor(dst, cursor), mark)
+}
+
+// appendCursor appends the member cursor, unless there is none.
+func appendCursor(dst []byte, cursor string) []byte {
+	if cursor == "" {
+		return dst
+	}
+	return appendStringMember(dst, `,"cursor":`, cursor)
 }
 
 // AppendDrain appends the last frame before the close frame of a server that is going

@@ -17,11 +17,11 @@ func TestAnswersReadBack(t *testing.T) {
 			want  map[string]any
 		}{
 			{"welcome", AppendWelcome(nil, text, 25000, 1777629600000), map[string]any{"type": "welcome", "protocol": 1.0, "instance": text, "heartbeatMs": 25000.0, "now": 1777629600000.0}},
-			{"subscribed", AppendSubscribed(nil, text, text, 5, 2, 100), map[string]any{"type": "subscribed", "id": text, "topic": text, "devices": 5.0, "parts": 2.0, "intervalMs": 100.0}},
+			{"subscribed", AppendSubscribed(nil, text, text, 5, 2, 100, ""), map[string]any{"type": "subscribed", "id": text, "topic": text, "devices": 5.0, "parts": 2.0, "intervalMs": 100.0}},
 			{"unsubscribed", AppendUnsubscribed(nil, text, text), map[string]any{"type": "unsubscribed", "id": text, "topic": text}},
 			{"authenticated", AppendAuthenticated(nil, text, 1777629600000), map[string]any{"type": "authenticated", "id": text, "expiresAt": 1777629600000.0}},
 			{"topic error", AppendTopicError(nil, text, text, text), map[string]any{"type": "error", "topic": text, "code": text, "message": text}},
-			{"pong", AppendPong(nil, text, 1777629600000), map[string]any{"type": "pong", "id": text, "now": 1777629600000.0}},
+			{"pong", AppendPong(nil, text, 1777629600000, ""), map[string]any{"type": "pong", "id": text, "now": 1777629600000.0}},
 			{"drain", AppendDrain(nil, 1500), map[string]any{"type": "drain", "retryAfterMs": 1500.0}},
 			{"error", AppendError(nil, text, "internal", text), map[string]any{"type": "error", "id": text, "code": "internal", "message": text}},
 		}
@@ -46,7 +46,7 @@ func TestAnswersReadBack(t *testing.T) {
 }
 
 func TestAnswersAreAppended(t *testing.T) {
-	dst := AppendPong([]byte("before"), "1", 1777629600000)
+	dst := AppendPong([]byte("before"), "1", 1777629600000, "")
 	one := len(dst)
 	dst = AppendError(dst, "2", "internal", "x")
 	if string(dst[:6]) != "before" {
@@ -59,7 +59,7 @@ func TestAnswersAreAppended(t *testing.T) {
 func TestExtremeNumbersReadBack(t *testing.T) {
 	for _, n := range []int{0, -1, math.MaxInt, math.MinInt} {
 		var got struct{ Devices, Parts, IntervalMs int }
-		if err := json.Unmarshal(onlyFrame(t, AppendSubscribed(nil, "", "t", n, n, n)), &got); err != nil || got.Devices != n || got.Parts != n || got.IntervalMs != n {
+		if err := json.Unmarshal(onlyFrame(t, AppendSubscribed(nil, "", "t", n, n, n, "")), &got); err != nil || got.Devices != n || got.Parts != n || got.IntervalMs != n {
 			t.Errorf("%d is read back as %+v (%v)", n, got, err)
 		}
 	}

@@ -26,6 +26,8 @@ type Request struct {
 	Topic    string // of subscribe and unsubscribe
 	Interval int64  // ms; 0 if there is none
 	Token    string // of auth
+	Since    string // the cursor of a subscribe; "" if there is none, or if it is no string
+	Cursor   bool   // the ping asks for a cursor
 }
 
 const (
@@ -49,7 +51,8 @@ var (
 //	{"type":"subscribe","id":"1","topic":"event:42","interval":5000}
 //
 // subscribe and unsubscribe need a topic, and auth needs a token. All other members
-// are optional; null means absent. Unknown members are ignored. If a member occurs
+// are optional; null means absent. A since that is no string and a cursor that is not
+// true count as absent. Unknown members are ignored. If a member occurs
 // twice, the last one counts. The text of an error is for the client. With an error,
 // r.ID is set if the message could be read that far. The strings of r alias data,
 // which must not change while they are in use. ParseRequest allocates only for
@@ -123,6 +126,13 @@ func (r *Request) member(key, value string) error {
 		if r.Token, ok = text(value); !ok {
 			return errRequestToken
 		}
+	case "since":
+		r.Since = ""
+		if value[0] == '"' {
+			r.Since, _ = text(value)
+		}
+	case "cursor":
+		r.Cursor = value == "true"
 	case "interval":
 		if r.Interval = 0; value == "null" {
 			return nil

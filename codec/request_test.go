@@ -21,6 +21,10 @@ func TestRequestsAreParsed(t *testing.T) {
 		{"ping", `{"type":"ping"}`, Request{Type: RequestPing}},
 		{"the longest id", `{"type":"ping","id":"` + id64 + `"}`, Request{Type: RequestPing, ID: id64}},
 		{"auth", `{"type":"auth","token":"a.b.c"}`, Request{Type: RequestAuth, Token: "a.b.c"}},
+		{"a cursor", `{"type":"subscribe","topic":"t","since":"AbC-_"}`, Request{Type: RequestSubscribe, Topic: "t", Since: "AbC-_"}},
+		{"a cursor that is no text", `{"type":"subscribe","topic":"t","since":"x","since":{"a":1}}`, Request{Type: RequestSubscribe, Topic: "t"}},
+		{"a ping for a cursor", `{"type":"ping","cursor":true}`, Request{Type: RequestPing, Cursor: true}},
+		{"a ping for no cursor", `{"type":"ping","cursor":true,"cursor":1}`, Request{Type: RequestPing}},
 		{"white space", " {\n\t\"type\" : \"ping\" ,\r\n \"id\" : \"1\" } ", Request{Type: RequestPing, ID: "1"}},
 		{"escapes", `{"\u0074ype":"p\u0069ng","id":"\"\\\/\n\ud83d\ude00"}`, Request{Type: RequestPing, ID: "\"\\/\n😀"}},
 		{"an id of 64 bytes in many escapes", `{"type":"ping","id":"` + strings.Repeat(`\u0041`, 64) + `"}`, Request{Type: RequestPing, ID: strings.Repeat("A", 64)}},
@@ -29,7 +33,7 @@ func TestRequestsAreParsed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Request{Type: RequestAuth, ID: "old", Topic: "old", Interval: 1, Token: "old"}
+			r := Request{Type: RequestAuth, ID: "old", Topic: "old", Interval: 1, Token: "old", Since: "old", Cursor: true}
 			if err := ParseRequest(&r, []byte(tt.text)); err != nil || r != tt.want {
 				t.Errorf("%s\ngot  %+v (%v)\nwant %+v", tt.text, r, err, tt.want)
 			}

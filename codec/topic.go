@@ -76,6 +76,7 @@ const (
 	SnapshotSubscribe = "subscribe" // the answer to a subscribe
 	SnapshotLagged    = "lagged"    // after a slow phase: at least what changed
 	SnapshotCorrected = "corrected" // a position shown before was marked faulty
+	SnapshotResume    = "resume"    // the answer to a subscribe with a cursor: at least what changed
 )
 
 // AppendSnapshotHead appends the part of a snapshot frame that is different for each

@@ -36,6 +36,8 @@ type Config struct {
 	// Now is the core's clock: monotonic, in ns from any origin above 0.
 	// Default: time since New.
 	Now func() int64
+	// Wall is this machine's clock, in ms since the Unix epoch. Default: the system's.
+	Wall func() int64
 }
 
 func (c *Config) defaults() error {
@@ -66,6 +68,9 @@ func (c *Config) defaults() error {
 	if c.ClockChanged == nil {
 		c.ClockChanged = func(Clock) {}
 	}
+	if c.Wall == nil {
+		c.Wall = func() int64 { return time.Now().UnixMilli() }
+	}
 	if c.Now == nil {
 		start := time.Now()
 		c.Now = func() int64 { return int64(time.Since(start)) + 1 }
@@ -76,7 +81,7 @@ func (c *Config) defaults() error {
 // Core is the fan-out: worker shards, topics, and the run queues of the
 // writers. Make it with New, then Run it.
 type Core struct {
-	now         func() int64
+	now, wall   func() int64
 	window      atomic.Int64 // ns; written by SetWindow, read by the shards
 	tolerance   int64        // ms
 	maxBytes    uint64
@@ -85,6 +90,10 @@ type Core struct {
 	slice       int // pushes in a slice of a broadcast; slicePushes except in tests
 	building    buildBounds
 	rosterBytes int // of a topic shard's roster log; maxRosterBytes except in tests
+
+	difference   atomic.Int64 // this machine's clock minus the Redis server's, ms; see SetClock
+	completeFrom atomic.Int64 // see BeginHistory
+	historyBytes int          // of a shard's histories; maxHistoryBytes except in tests
 
 	recordCost, byteCost int64 // ns of a device's limit that a position and a byte take; 0 for no limit
 	maxAttributes        int   // bytes; 0 for any
@@ -110,7 +119,7 @@ func New(cfg Config) (*Core, error) {
 		return nil, err
 	}
 	c := &Core{
-		now:        cfg.Now,
+		now: cfg.Now, wall: cfg.Wall,
 		tolerance:  cfg.FutureTolerance.Milliseconds(),
 		maxBytes:   uint64(cfg.RingBytes),
 		maxSlots:   uint64(cfg.RingSlots),
@@ -119,12 +128,13 @@ func New(cfg Config) (*Core, error) {
 		recordCost: cost(cfg.DeviceRate), byteCost: cost(cfg.DeviceBytes),
 		maxAttributes: cfg.MaxAttributes, clockChanged: cfg.ClockChanged,
 		building:    defaultBounds,
-		rosterBytes: maxRosterBytes,
-		swapping:    newLatch(),
-		ended:       make(chan struct{}),
-		topics:      make(map[string]*Topic),
+		rosterBytes: maxRosterBytes, historyBytes: maxHistoryBytes,
+		swapping: newLatch(),
+		ended:    make(chan struct{}),
+		topics:   make(map[string]*Topic),
 	}
 	c.window.Store(int64(cfg.Window))
+	c.completeFrom.Store(noHistory)
 	c.swapping.open()
 	c.batches.New = func() any { return new(Batch) }
 	empty := &Snapshot{changes: make([][]change, cfg.Shards)}

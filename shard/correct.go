@@ -176,6 +176,7 @@ func (w *worker) forgetValue(n *membership) {
 func (w *worker) patch(x *patch) {
 	p := x.shard
 	p.cache.invalidate()
+	w.noteChange(p)
 	if len(x.gone) > 0 {
 		p.seq++
 		for _, id := range x.gone { // for connections that lag: the device left, and may come back

@@ -46,6 +46,7 @@ var ErrEnded = errors.New("shard: the core has ended")
 func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	b.delivered = c.now()
 	w := c.workers[shard]
+	w.reached.delivered.Add(1)
 	if len(b.Positions) <= fewPositions && w.tryAcquireIdle() {
 		pprof.SetGoroutineLabels(w.labels)
 		w.turns.release(!w.sleeps(w.turn(b)))
@@ -100,6 +101,7 @@ const (
 // owner of the turn calls it.
 func (w *worker) turn(b *Batch) (next int64) {
 	w.now = w.core.now()
+	w.noteSecond(w.core.ServerTime())
 	if b != nil {
 		w.beginUpdate(w.core.snapshot.Load())
 		w.difference = b.Difference
@@ -127,6 +129,7 @@ func (w *worker) turn(b *Batch) (next int64) {
 	w.releaseSlice()
 	w.splice(0)
 	w.publish()
+	w.publishReached(b != nil)
 	return w.nextTurn(held)
 }
 

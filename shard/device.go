@@ -13,6 +13,7 @@ type device struct {
 
 	held        *value // newer than val, held back until the limit allows it; nil for none
 	heldArrival int64  // of held
+	heldFrom    int64  // arrival, by the server's clock, of the first position held back since val
 	holds       bool   // the device is in worker.holding
 
 	memberships []*membership

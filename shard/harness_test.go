@@ -24,6 +24,7 @@ func newRig(t testing.TB, cfg Config) *rig {
 	t.Helper()
 	r := &rig{t: t, now: 1, wall: 1_700_000_000_000}
 	cfg.Now = func() int64 { return r.now }
+	cfg.Wall = func() int64 { return r.wall }
 	if cfg.Window == 0 {
 		cfg.Window = 100 * time.Millisecond
 	}

@@ -27,9 +27,13 @@ func (w *worker) admit(d *device, bytes int) bool {
 }
 
 // hold keeps next, the newest position of a device beyond its limit, until the limit
-// allows it. It replaces one that is held already.
-func (w *worker) hold(d *device, next *value, arrival int64) {
+// allows it. It replaces one that is held already. arrival is its live arrival, by is the
+// arrival by the server's clock.
+func (w *worker) hold(d *device, next *value, arrival, by int64) {
 	w.count[countLimited]++
+	if d.held == nil {
+		d.heldFrom = by
+	}
 	if !d.holds {
 		d.holds = true
 		w.holding = append(w.holding, d)
@@ -49,10 +53,12 @@ func (w *worker) forgetHeld(d *device) {
 // when the next one is due; never if none is.
 func (w *worker) releaseHeld() (next int64) {
 	next = never
+	from := int64(never)
 	kept := w.holding[:0]
 	for _, d := range w.holding {
 		if d.held != nil && !w.admit(d, len(d.held.buf)) {
 			kept = append(kept, d)
+			from = min(from, d.heldFrom)
 			next = min(next, d.limit.full-limitBurst)
 			continue
 		}
@@ -61,6 +67,7 @@ func (w *worker) releaseHeld() (next int64) {
 	}
 	clear(w.holding[len(kept):])
 	w.holding = kept
+	w.publishHeld(from)
 	return next
 }
 

@@ -81,6 +81,7 @@ func (w *worker) show(d *device, r *codec.Position, v decision) {
 	d.shown = lastShown{
 		mark: v.live, ts: r.TS, arrival: r.Arrival, seq: r.Seq, at: w.now, by: v.by, adjusted: v.adjusted, current: v.current,
 	}
+	w.latest = max(w.latest, v.live)
 	c := &d.clock
 	if v.by == datedItself {
 		c.ownTS = r.TS

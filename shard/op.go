@@ -32,6 +32,8 @@ type op struct {
 	class       int // interval class, or classNone
 	losses      []loss
 	order       uint32         // of a subscribe: see renewal
+	since       int64          // of a subscribe that resumes: see Core.Resume; 0 for any other
+	incomplete  atomic.Bool    // a shard could not resume
 	epoch       uint32         // of a recovery: the stream epoch that it has opened
 	renewals    [][]renewal    // of a recovery, by shard: what the shards ask for
 	renewing    []renewal      // of a recovery: those under way
@@ -102,10 +104,16 @@ func (o *op) finish() {
 // At most one of Subscribe, Unsubscribe and Leave may be under way per
 // connection; the caller waits for done before the next.
 func (c *Core) Subscribe(conn *Conn, t *Topic, interval time.Duration, done func()) {
+	o := c.newSubscribe(conn, t, interval)
+	o.done = done
+	c.submit(o)
+}
+
+func (c *Core) newSubscribe(conn *Conn, t *Topic, interval time.Duration) *op {
 	if conn.subs == nil {
 		conn.subs = make([]*sub, len(c.workers))
 	}
-	c.submit(&op{kind: opSubscribe, conn: conn, topic: t, class: classOf(interval), order: c.orders.Add(1), done: done})
+	return &op{kind: opSubscribe, conn: conn, topic: t, class: classOf(interval), order: c.orders.Add(1)}
 }
 
 // Unsubscribe removes conn from t. reply is pushed after everything of the topic; then

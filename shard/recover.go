@@ -1,5 +1,7 @@
 package shard
 
+import "pitwall/codec"
+
 // recover carries out opRecover on this shard: every subscription of the connection
 // that lost something gets what changed since.
 func (w *worker) recover(o *op) {
@@ -48,11 +50,20 @@ func (w *worker) recoverSub(s *sub, since, updates uint64) {
 	if s.class != classNone {
 		s.since = s.shard.sealed
 	}
+	w.sendMissed(s, since, codec.SnapshotLagged, conflated)
+}
+
+// sendMissed sends s what changed after since: joins and leaves, positions, corrections.
+// It returns the bytes of the two snapshots.
+func (w *worker) sendMissed(s *sub, since uint64, reason string, conflated uint64) (bytes int) {
 	w.sendRoster(s, since)
-	w.sendLagged(s, since, conflated)
+	bytes = w.sendLagged(s, since, reason, conflated)
 	if start := s.shard.roundDown(since); s.shard.fixed > start { // the lagged snapshot leaves corrections out
-		w.sendFrame(s.conn, w.corrected(s.shard, start, s.shard.sealed))
+		ch := w.corrected(s.shard, start, s.shard.sealed)
+		bytes += ch.Len()
+		w.sendFrame(s.conn, ch)
 	}
+	return bytes
 }
 
 // lost returns what s has lost: what was not pushed to it, and what the writer has

@@ -81,7 +81,7 @@ func (x renewal) subscribed(c *Core) *Chunk {
 		every = Intervals[x.class]
 	}
 	ms := int(every / time.Millisecond)
-	return NewControl(codec.AppendSubscribed(nil, "", x.topic.Name(), c.Devices(x.topic), len(x.topic.shards), ms))
+	return NewControl(codec.AppendSubscribed(nil, "", x.topic.Name(), c.Devices(x.topic), len(x.topic.shards), ms, ""))
 }
 
 // pauseRenewed carries out opPause on this shard.
@@ -101,11 +101,11 @@ func (w *worker) pauseRenewed(o *op) {
 // for that on this shard. The renewal brings the snapshot.
 func (w *worker) addPaused(c *Conn, x renewal) {
 	for _, b := range w.builds {
-		if b.shard != x.topic.shards[w.id] || b.kind != bodySnapshot {
+		if b.shard != x.topic.shards[w.id] {
 			continue
 		}
 		for _, y := range slices.Concat(b.waiters[0], b.waiters[1]) {
-			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
+			if s := y.sub; (y.why == toSubscribe || y.why == toResume) && s.conn == c && s.order == x.order && s.wait == b {
 				s.cancelWait()
 				s.missed, s.since, s.epoch = true, s.shard.sealed, streamPaused
 				w.addSub(s)

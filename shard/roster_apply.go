@@ -15,6 +15,7 @@ func (w *worker) applyRoster(c *change) (pushes int) {
 		}
 	}
 	p.cache.invalidate()
+	w.noteChange(p)
 	p.seq++
 	w.logRoster(p, c)
 	pushes = w.announce(p, p.topic.frames.AppendRosterFrame(nil, c.added, c.removed), p.seq-1)

@@ -11,7 +11,7 @@ type rosterChange struct {
 }
 
 // rosterLog is what a topic shard remembers of joins and leaves, oldest first, for
-// those who lag. It remembers nothing while nobody watches.
+// those who lag or come back.
 type rosterLog struct {
 	changes []rosterChange
 	bytes   int
@@ -75,11 +75,19 @@ func (w *worker) logRoster(p *topicShard, c *change) {
 
 // logChange remembers that a device has joined or left with the last update.
 func (w *worker) logChange(p *topicShard, m rosterChange) {
-	if p.watchers == 0 {
-		return // later subscribers start from the roster of their time
-	}
+	before, most := p.roster.completeSince, w.core.rosterBytes
 	m.seq = p.seq
-	p.roster.add(m, w.core.rosterBytes)
+	if p.watchers > 0 {
+		p.roster.add(m, most)
+		w.noteTrimmed(p, before)
+		return
+	}
+	if w.second < w.core.completeFrom.Load() {
+		return // nobody can ask for it: later subscribers start from the roster of their time
+	}
+	p.roster.add(m, min(most, maxUnwatchedRoster))
+	w.noteTrimmed(p, before)
+	w.countHistory(p)
 }
 
 // sendRoster sends s a roster frame with at least the joins and leaves after update

@@ -114,7 +114,7 @@ func (x *session) subscribe(e string, interval time.Duration) {
 	}
 	done := make(chan struct{})
 	x.s.request(t.Name(), &request{interval: interval, subscribed: true, pending: true})
-	x.s.conn.Push(NewControl(codec.AppendSubscribed(nil, "", t.Name(), x.c.core.Devices(t), parts, int(interval.Milliseconds()))))
+	x.s.conn.Push(NewControl(codec.AppendSubscribed(nil, "", t.Name(), x.c.core.Devices(t), parts, int(interval.Milliseconds()), "")))
 	x.c.core.Subscribe(x.s.conn, t, interval, func() { x.s.carriedOut(t.Name()); close(done) })
 	x.await(done)
 }

@@ -90,14 +90,18 @@ func (w *worker) subscribeFrame(p *topicShard, kind bodyKind) *Chunk {
 	return *ch
 }
 
-// sendLagged sends s, which has lost what came after since, a lagged snapshot part.
-func (w *worker) sendLagged(s *sub, since, conflated uint64) {
+// sendLagged sends s, which has lost what came after since, a snapshot part with that. It
+// returns its length in bytes.
+func (w *worker) sendLagged(s *sub, since uint64, reason string, conflated uint64) int {
 	p := s.shard
 	start, kind := p.roundDown(since), s.conn.snapshotKind(p)
 	if p.fixed > start {
 		kind += bodyLagged - bodySnapshot
 	}
-	w.sendFrame(s.conn, w.snapshotFrame(p, w.body(p, bodyKey{since: start, kind: kind}), codec.SnapshotLagged, conflated))
+	h := w.snapshotFrame(p, w.body(p, bodyKey{since: start, kind: kind}), reason, conflated)
+	n := h.Len()
+	w.sendFrame(s.conn, h)
+	return n
 }
 
 // snapshotFrame returns a snapshot frame: a head of its own, and the end in body.

@@ -56,6 +56,10 @@ func (w *worker) subscribe(o *op) {
 		w.sealLeavers(p)
 	}
 	p.watchers++
+	if o.since > 0 {
+		w.resume(s, o)
+		return
+	}
 	if !w.subscribeReady(s) || o.class == classNone && w.sealLarge(s) {
 		w.awaitBuild(s, o, toSubscribe, 0, bodySnapshot)
 		return
@@ -130,12 +134,16 @@ func (w *worker) drop(s *sub) {
 	} else {
 		w.leaveClass(s)
 	}
-	p := s.shard
+	w.unwatch(s.shard)
+}
+
+// unwatch ends one subscription to p.
+func (w *worker) unwatch(p *topicShard) {
 	if p.watchers--; p.watchers == 0 {
 		w.markSealed(p)
 		p.cache.invalidate()
 		w.timers.stop(&p.deadline)
-		p.roster = rosterLog{}
+		w.trimRoster(p)
 	}
 }
 

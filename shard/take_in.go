@@ -27,6 +27,7 @@ func (w *worker) takeIn(r *codec.Position, warm bool, delivered int64) newValue 
 		count[countFaulty]++
 		return newValue{}
 	}
+	w.noteSecond(r.Arrival)
 	d := w.devices[r.DeviceID]
 	if d == nil {
 		d = w.addDevice(r.DeviceID)
@@ -44,7 +45,7 @@ func (w *worker) takeIn(r *codec.Position, warm bool, delivered int64) newValue 
 		arrival = 0 // the age of a position that is read again is not a delivery's
 	}
 	if !warm && !w.admit(d, len(next.buf)) {
-		w.hold(d, next, arrival)
+		w.hold(d, next, arrival, r.Arrival)
 		return newValue{}
 	}
 	return w.setValue(d, next, arrival, delivered)
@@ -97,6 +98,7 @@ func (w *worker) setValue(d *device, next *value, arrival, delivered int64) newV
 func (w *worker) addPending(v newValue) {
 	for _, n := range v.memberships {
 		p := n.shard
+		w.noteChange(p)
 		p.pin(n, v.old)
 		w.releaseReplaced(n)
 		if p.watchers > 0 {

@@ -17,6 +17,7 @@ const (
 // Topic is one event's channel. It is immutable except for its schedule, which all
 // shards share, and its watchers. Each topic shard belongs to one worker.
 type Topic struct {
+	core     *Core
 	event    string
 	frames   *codec.Topic
 	schedule flushSchedule
@@ -27,9 +28,10 @@ type Topic struct {
 
 func newTopic(c *Core, event string) *Topic {
 	name := TopicName(event)
-	t := &Topic{event: event, frames: codec.NewTopic(name), shards: make([]*topicShard, len(c.workers))}
+	t := &Topic{core: c, event: event, frames: codec.NewTopic(name), shards: make([]*topicShard, len(c.workers))}
 	for i := range t.shards {
 		t.shards[i] = &topicShard{topic: t, index: i}
+		t.shards[i].history.from.Store(c.ServerTime()/1000 + 1)
 		t.shards[i].deadline = deadline{shard: t.shards[i], class: classNone, pos: -1}
 	}
 	return t
@@ -76,4 +78,6 @@ type topicShard struct {
 	build  *build // the one that is copying values; nil for none
 	fixed  uint64 // the last update that was a correction
 	roster rosterLog
+
+	history history
 }

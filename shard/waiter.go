@@ -5,7 +5,7 @@ import "pitwall/codec"
 // waiter is a subscription that waits for a build, and the command that made it wait.
 // The command ends when the wait does.
 //
-// Until its wait ends, a new subscription is not in the connection's list: nothing is
+// Until its wait ends, a new subscription (toSubscribe, toResume) is not in the connection's list: nothing is
 // pushed to it, and no recovery looks at it. A subscription that recovers or is renewed
 // has the epoch streamPaused: what it waits for holds what it misses meanwhile. A
 // subscription of an interval class that waits for its tick is skipped by later ticks.
@@ -22,6 +22,7 @@ const (
 	toRecover
 	toRenew
 	toTick
+	toResume
 )
 
 // finish counts the waiter as done for its command.
@@ -135,7 +136,7 @@ func (w *worker) serveWaiters(b *build) {
 // have begun again.
 func (w *worker) endWait(x waiter, b *build) {
 	s := x.sub
-	if x.why != toSubscribe {
+	if x.why != toSubscribe && x.why != toResume {
 		w.catchUp(s) // a broadcast under way is older than base
 	}
 	s.cancelWait()
@@ -147,7 +148,8 @@ func (w *worker) endWait(x waiter, b *build) {
 			w.markLagged(s) // and the next recovery renews it
 			break
 		}
-		w.sendLost(s, b)
+		w.count[countRecoveries]++
+		w.sendLost(s, b, codec.SnapshotLagged)
 		w.resumeFrom(s, b.base, x.op)
 	case toRenew:
 		w.count[countRecoveries]++
@@ -157,13 +159,15 @@ func (w *worker) endWait(x waiter, b *build) {
 		w.sendSnapshot(s.conn, w.frame(b, s.waitList(b.kind)))
 		w.addSub(s)
 		w.resumeNew(s, b.base, x.op)
+	case toResume:
+		w.endWaitToResume(s, b, x.op)
 	}
 	x.finish()
 }
 
-// sendLost sends s, which has lost what came after s.since, what changed since.
-func (w *worker) sendLost(s *sub, b *build) {
-	w.count[countRecoveries]++
+// sendLost sends s, which has lost what came after s.since, what changed since. It
+// returns the bytes of the snapshots.
+func (w *worker) sendLost(s *sub, b *build, reason string) (bytes int) {
 	if to := b.shard.roster.newest(); to <= s.since {
 		// no joins and leaves to send
 	} else if b.roster != nil {
@@ -171,10 +175,15 @@ func (w *worker) sendLost(s *sub, b *build) {
 	} else if ch := w.rosterFrom(b.shard, b.since, to); ch != nil {
 		w.send(s.conn, ch)
 	}
-	w.sendFrame(s.conn, w.snapshotFrame(b.shard, b.encoded(s.waitList(b.kind)), codec.SnapshotLagged, s.conflated))
+	h := w.snapshotFrame(b.shard, b.encoded(s.waitList(b.kind)), reason, s.conflated)
+	bytes = h.Len()
+	w.sendFrame(s.conn, h)
 	if b.fixed.ch != nil {
-		w.sendFrame(s.conn, w.snapshotFrame(b.shard, b.fixed.ch, codec.SnapshotCorrected, 0))
+		h = w.snapshotFrame(b.shard, b.fixed.ch, codec.SnapshotCorrected, 0)
+		bytes += h.Len()
+		w.sendFrame(s.conn, h)
 	}
+	return bytes
 }
 
 // sendTick pushes to s what changed since its last tick.

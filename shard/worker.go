@@ -22,6 +22,13 @@ type worker struct {
 
 	now int64 // the core's clock, read once per turn
 
+	// The time by the Redis server's clock, in seconds, and when the next second begins,
+	// in ms. See history.go.
+	second, nextSecond int64
+	latest             int64     // the latest time that was shown, ms
+	histories          list.List // of *topicShard with a history, the one that changed longest ago first
+	historyBytes       int
+
 	difference int64 // of the last batch: this machine's clock minus the Redis server's, ms
 	snap       *Snapshot
 	devices    map[string]*device
@@ -53,6 +60,7 @@ type worker struct {
 	// the core's clock. It is written at the end of every turn, and read by writers that
 	// wait for it.
 	watermark atomic.Int64
+	reached   reached
 }
 
 func newWorker(c *Core, id int, s *Snapshot) *worker {
@@ -68,6 +76,7 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	}
 	w.wakeTimer = newWakeTimer(w.turns.notifyShard)
 	w.watermark.Store(never)
+	w.reached.heldFrom.Store(never)
 	return w
 }
 

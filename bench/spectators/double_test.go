@@ -83,7 +83,7 @@ func (d *double) serve(c net.Conn, r *bufio.Reader) {
 	if _, err := r.ReadByte(); err != nil {
 		return
 	}
-	b = codec.AppendSubscribed(nil, "1", "event:e", doubleDevices, 1, 0)
+	b = codec.AppendSubscribed(nil, "1", "event:e", doubleDevices, 1, 0, "")
 	b = append(d.topic.AppendSnapshotHead(b, len(`"positions":[]}`), 1, 1, "subscribe", 0), `"positions":[]}`...)
 	if _, err := c.Write(b); err != nil {
 		return

@@ -29,7 +29,11 @@ func (s *session) request(data []byte) {
 	}
 	switch r.Type {
 	case codec.RequestPing:
-		s.reply(codec.AppendPong(nil, r.ID, time.Now().UnixMilli()))
+		cursor := ""
+		if r.Cursor {
+			cursor = s.cursor(s.subscriptions...)
+		}
+		s.reply(codec.AppendPong(nil, r.ID, time.Now().UnixMilli(), cursor))
 	case codec.RequestSubscribe:
 		s.subscribe(&r)
 	case codec.RequestUnsubscribe:
@@ -58,7 +62,7 @@ func (s *session) subscribe(r *codec.Request) {
 	}
 	interval := shard.RoundInterval(time.Duration(r.Interval) * time.Millisecond)
 	if sub := s.subscription(event); sub != nil {
-		sub.interval = interval
+		sub.interval, sub.longest = interval, max(sub.longest, interval)
 		s.replySubscribed(r, sub, 0)
 		s.srv.core.Subscribe(s.conn, sub.topic, interval, s.begin(nil))
 		return
@@ -67,13 +71,14 @@ func (s *session) subscribe(r *codec.Request) {
 		s.replyError(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
 		return
 	}
+	since := strings.Clone(r.Since) // the message may be gone when there is an answer
 	then := func(a answer) {
 		if a.err != nil {
 			s.srv.faults.warn("authorisation failed", a.err)
 			s.replyError(r.ID, "internal", "try again later")
 			return
 		}
-		s.addSubscription(r, event, interval, a.allowed)
+		s.addSubscription(r, event, interval, since, a.allowed)
 	}
 	identity, access := s.identity, s.srv.opts.Access
 	allowed, key, err := access.Decide(identity, event)
@@ -88,8 +93,9 @@ func (s *session) subscribe(r *codec.Request) {
 	}, then: then})
 }
 
-// addSubscription subscribes to an event, if that is allowed and the event exists.
-func (s *session) addSubscription(r *codec.Request, event string, interval time.Duration, allowed bool) {
+// addSubscription subscribes to an event, if that is allowed and the event exists. cursor
+// is what the client came with.
+func (s *session) addSubscription(r *codec.Request, event string, interval time.Duration, cursor string, allowed bool) {
 	topic, exists := s.srv.core.Watch(strings.Clone(event))
 	if !allowed || !exists {
 		if exists {
@@ -98,11 +104,15 @@ func (s *session) addSubscription(r *codec.Request, event string, interval time.
 		s.refuseTopic(r, allowed)
 		return
 	}
-	sub := &subscription{topic: topic, interval: interval, confirmation: confirmation{at: time.Now()}}
+	sub := &subscription{topic: topic, interval: interval, longest: interval, confirmation: confirmation{at: time.Now()}}
 	s.subscriptions = append(s.subscriptions, sub)
 	s.subscribed.Add(s.srv.subscriptionCost())
 	s.srv.m.subscriptions.Inc()
 	s.replySubscribed(r, sub, s.srv.core.Shards())
+	if since := s.resumesFrom(cursor, topic); since > 0 {
+		s.resumeAt(sub, since)
+		return
+	}
 	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(s.chargeSnapshot))
 }
 
@@ -119,8 +129,12 @@ func (s *session) refuseTopic(r *codec.Request, allowed bool) {
 
 // replySubscribed answers a subscribe, and announces that many snapshot parts.
 func (s *session) replySubscribed(r *codec.Request, sub *subscription, parts int) {
-	interval := cmp.Or(sub.interval, s.srv.core.Window())
-	s.reply(codec.AppendSubscribed(nil, r.ID, sub.topic.Name(), s.srv.core.Devices(sub.topic), parts, int(interval.Milliseconds())))
+	s.reply(codec.AppendSubscribed(nil, r.ID, sub.topic.Name(), s.srv.core.Devices(sub.topic), parts, s.intervalMs(sub), s.cursor(sub)))
+}
+
+// intervalMs is the interval in force, in ms.
+func (s *session) intervalMs(sub *subscription) int {
+	return int(cmp.Or(sub.interval, s.srv.core.Window()).Milliseconds())
 }
 
 // unsubscribe ends a subscription. The answer comes after the topic's last frame.

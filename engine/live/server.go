@@ -66,6 +66,9 @@ type Options struct {
 	// must be fast, and is called from any goroutine. nil: none is recognized.
 	Recognize func(*http.Request) bool
 	Reauth    Reauth
+	// Arrivals tells what is known of the sources, for the cursors. It is called from one
+	// goroutine. nil: there are no cursors.
+	Arrivals  func() Arrivals
 	WindowMax time.Duration // the longest flush window under load; unless it exceeds the core's window, that does not change
 }
 
@@ -96,6 +99,7 @@ type Server struct {
 
 	writers  []*writer
 	passes   []*passTimer // one per writer
+	cursors  cursors
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
@@ -170,6 +174,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	own.Go(func() { srv.heartbeat(inner) })
 	own.Go(func() { srv.recheckLoop(inner) })
 	own.Go(func() { srv.enforceMemory(inner) })
+	own.Go(func() { srv.followArrivals(inner) })
 
 	<-ctx.Done()
 	srv.refuseRequests()

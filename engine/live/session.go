@@ -89,6 +89,7 @@ const (
 type subscription struct {
 	topic    *shard.Topic
 	interval time.Duration
+	longest  time.Duration // of the intervals that it had: so much later its positions are sent
 
 	confirmation confirmation
 }
