@@ -65,12 +65,16 @@ type Engine struct {
 	ready      chan struct{}
 	hurry      pace.Signal // set by EndLameDuck
 
+	marks   marks
+	leftOff bool // the last positions were not read completely; start writes it
+
 	origins origin.List // ALLOWED_ORIGINS, shared by the front and the live server
 
 	mu         sync.Mutex
 	inLameDuck bool
 	state      string                   // why the engine is not ready; "" when it is
 	listen     map[string]*health.Check // by the database's notification channel
+	arrive     map[string]bool          // by the same: notifications arrive
 	samples    []sample                 // of the counters, the oldest first; none until everything has started
 }
 
@@ -103,6 +107,7 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 		hurry:      pace.NewSignal(),
 		state:      "starting",
 		listen:     make(map[string]*health.Check),
+		arrive:     make(map[string]bool),
 	}, nil
 }
 

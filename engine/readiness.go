@@ -107,6 +107,7 @@ func (e *Engine) listening(channels []string, err error) {
 			check = e.health.Check("listen "+channel, health.Never)
 			e.listen[channel] = check
 		}
+		e.arrive[channel] = err == nil
 		e.mu.Unlock()
 		check.Report(err)
 	}

@@ -143,6 +143,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	if err := lastvalues.Load(ctx, lastvalues.Options{
 		Table: e.db, Core: e.core, Tolerance: ms(e.cfg.FutureToleranceMS), Difference: f.Difference,
 		Timeout: ms(e.cfg.WarmTimeMS), BatchSize: e.cfg.FeedBatch, Logger: e.log,
+		LeftOff: func() { e.leftOff = true },
 	}); err != nil {
 		return err
 	}
@@ -195,6 +196,7 @@ func (e *Engine) startCorrections() {
 		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
 		Health:  e.health.Check("corrections", health.Never), Logger: e.log, Metrics: e.set,
 	})
+	e.marks.applied = c.Applied
 	e.run("corrections", c.Run)
 }
 

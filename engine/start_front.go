@@ -23,6 +23,7 @@ func (e *Engine) startFront(ctx context.Context) (err error) {
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		SnapshotRate: float64(e.cfg.SnapshotRate), SnapshotBurst: float64(e.cfg.SnapshotBurst),
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
+		Arrivals: e.arrivals,
 	}); err != nil {
 		return err
 	}

@@ -64,6 +64,8 @@ type Corrector struct {
 	mu      sync.Mutex
 	pending map[string]bool // devices whose marks may have changed
 	all     bool            // look up all devices: notifications were missed, or pending is full
+	since   time.Time       // when the first of them was added that is not applied; zero for none
+	taken   time.Time       // the same of those that are looked up now
 }
 
 // maxPending bounds pending. Beyond it all devices are looked up.
@@ -102,6 +104,7 @@ func (c *Corrector) Run(ctx context.Context) error {
 		}
 		devices := c.take()
 		err := c.lookUp(ctx, devices)
+		c.lookedUp(err == nil)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -133,6 +136,7 @@ func (c *Corrector) followMarks(ctx context.Context) {
 // add records one device.
 func (c *Corrector) add(device string) {
 	c.mu.Lock()
+	c.noteAdded()
 	if len(c.pending) < maxPending {
 		c.pending[device] = true
 	} else {
@@ -145,9 +149,41 @@ func (c *Corrector) add(device string) {
 // addAll records that any device may have changed.
 func (c *Corrector) addAll() {
 	c.mu.Lock()
+	c.noteAdded()
 	c.all = true
 	c.mu.Unlock()
 	c.wakeup.Set()
+}
+
+// noteAdded is called before a device is added. c.mu is held.
+func (c *Corrector) noteAdded() {
+	if c.since.IsZero() {
+		c.since = time.Now()
+	}
+}
+
+// lookedUp ends what take began. After a failure the devices are added again.
+func (c *Corrector) lookedUp(ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !ok {
+		c.since = c.taken
+	}
+	c.taken = time.Time{}
+}
+
+// Applied returns a moment up to which all marks that were notified are applied. That is
+// now, unless some are pending. Any goroutine may call it.
+func (c *Corrector) Applied() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.taken.IsZero():
+		return c.taken
+	case !c.since.IsZero():
+		return c.since
+	}
+	return time.Now()
 }
 
 // take empties pending and returns the devices to look up, once each.
@@ -162,6 +198,7 @@ func (c *Corrector) take() []string {
 	list := slices.Collect(maps.Keys(c.pending))
 	clear(c.pending)
 	c.all = false
+	c.taken, c.since = c.since, time.Time{}
 	return list
 }
 

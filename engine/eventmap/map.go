@@ -72,6 +72,9 @@ type Map struct {
 	limit  pace.LogLimiter
 
 	leftOut int // rows that were left out of the current roster
+
+	mu   sync.Mutex
+	asOf time.Time // when the last refresh that succeeded began
 }
 
 // New makes a Map. Nothing runs until Refresh or Run.
@@ -97,7 +100,18 @@ func (m *Map) Refresh(ctx context.Context) error {
 		return fmt.Errorf("refresh the device-event map: %w", err)
 	}
 	m.meters.succeeded(start, r)
+	m.mu.Lock()
+	m.asOf = start
+	m.mu.Unlock()
 	return nil
+}
+
+// AsOf returns a moment up to which the shards have all changes of the roster: when the
+// last refresh that succeeded began. Any goroutine may call it.
+func (m *Map) AsOf() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.asOf
 }
 
 // Run refreshes until ctx ends.

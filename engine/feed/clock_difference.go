@@ -27,8 +27,9 @@ type clockDifference struct {
 	minima    [minimumWindow]minimum // by second
 	emptiedAt time.Duration          // when a read last emptied the stream, since begin; 0 for never
 
-	mu   sync.Mutex // guards used
-	used int64      // ms; 0 while it is within the tolerance
+	mu       sync.Mutex // guards used and measured
+	used     int64      // ms; 0 while it is within the tolerance
+	measured int64      // ms
 }
 
 // minimumWindow is how many seconds the minimum covers.
@@ -54,6 +55,13 @@ func (d *clockDifference) effective() int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.used
+}
+
+// asMeasured returns the difference, also while it is within the tolerance.
+func (d *clockDifference) asMeasured() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Duration(d.measured) * time.Millisecond
 }
 
 // askServer sets the difference from the server's TIME, until the first entries are
@@ -113,7 +121,7 @@ func (d *clockDifference) set(ms int64) {
 	}
 	d.mu.Lock()
 	before := d.used
-	d.used = used
+	d.used, d.measured = used, ms
 	d.mu.Unlock()
 	switch {
 	case before == 0 && used != 0:

@@ -105,6 +105,8 @@ type Feed struct {
 	meters  meters
 	readers []*reader
 
+	arrivals arrivals
+
 	mu      sync.Mutex // guards running
 	running bool       // Run has not returned yet
 }
@@ -118,6 +120,7 @@ func New(o Options) *Feed {
 		group:  GroupName(o.InstanceID),
 		meters: newMeters(o.Metrics),
 	}
+	f.arrivals.through, f.arrivals.servers = map[string]int64{}, map[string]string{}
 	f.id = newIdentity(&f.opt, f.log)
 	f.keySets = newKeySets(&f.opt, f.id)
 	for _, k := range f.keySets {

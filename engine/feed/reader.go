@@ -20,6 +20,7 @@ type reader struct {
 	log      *slog.Logger
 	stream   string
 	batcher  *batcher
+	arrivals *arrivals
 	meters   streamMeters
 	clock    *clockDifference
 	conn     *redis.Reader
@@ -48,6 +49,7 @@ func newReader(f *Feed, stream string, l *lease) *reader {
 		stream:   stream,
 		lease:    l,
 		batcher:  newBatcher(o.Sink, o.Limits, &f.meters, log),
+		arrivals: &f.arrivals,
 		meters:   meters,
 		clock:    newClockDifference(o.FutureTolerance, log, meters.clock),
 		check:    readCheck(&f.opt, stream),
@@ -87,6 +89,7 @@ func (r *reader) createGroup(ctx context.Context) error {
 	r.clock.askServer(ctx, r.client, r.stream, r.tail)
 	r.term = r.lease.current()
 	r.setPosition(r.tail)
+	r.arrivals.begin(r.stream, r.runID, r.tail)
 	return nil
 }
 
@@ -97,6 +100,7 @@ func (r *reader) loop(ctx context.Context) error {
 	var entries []redis.Entry
 	var err error
 	for ctx.Err() == nil {
+		seen := r.arrivals.seen()
 		if entries, err = r.readNext(ctx, entries); err != nil {
 			if err := r.restore(ctx, err); err != nil {
 				return err
@@ -107,6 +111,7 @@ func (r *reader) loop(ctx context.Context) error {
 		r.check.OK()
 		r.clock.observe(time.Now(), lastID(entries), r.conn.Emptied())
 		if len(entries) == 0 {
+			r.arrivals.delivered(r.stream, nil, r.conn.Emptied(), seen)
 			continue
 		}
 		if err := r.batcher.decodeAndDeliver(ctx, entries, r.clock.effective(), false); err != nil {
@@ -116,6 +121,7 @@ func (r *reader) loop(ctx context.Context) error {
 			return fmt.Errorf("deliver positions of stream %s to the shards: %w", r.stream, err)
 		}
 		r.setPosition(lastID(entries))
+		r.arrivals.delivered(r.stream, entries, r.conn.Emptied(), seen)
 	}
 	return nil
 }

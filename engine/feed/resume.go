@@ -48,6 +48,9 @@ func (r *reader) resume(ctx context.Context) error {
 		r.clock.forget()
 	}
 	r.term, r.runID = term, runID
+	if !sameServer {
+		r.arrivals.begin(r.stream, runID, at)
+	}
 	// If the next failure comes before anything is delivered, the group must be set
 	// back to this position, not to the previous one.
 	r.setPosition(at)

@@ -29,6 +29,9 @@ func (f *Feed) Warm(ctx context.Context) error {
 		n, err := f.warmStream(limited, r)
 		late := limited.Err() != nil && ctx.Err() == nil
 		cancel()
+		if n >= f.opt.WarmRecords || err != nil && late {
+			f.arrivals.cutShort()
+		}
 		if err != nil && late {
 			r.log.Warn("warm start ran out of time, the oldest positions are missing (LIVE_WARM_TIME_MS)", "records", n, "after", share.Round(time.Millisecond))
 			continue

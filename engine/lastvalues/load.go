@@ -34,6 +34,8 @@ type Options struct {
 	// BatchSize is how many positions one shard is given at a time.
 	BatchSize int
 	Logger    *slog.Logger
+	// LeftOff, if not nil, is called when Timeout was over before everything was read.
+	LeftOff func()
 }
 
 // loader is one Load.
@@ -59,6 +61,9 @@ func Load(ctx context.Context, o Options) error {
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		o.Logger.Warn("reading the last positions from the database took too long and was left off (LIVE_WARM_TIME_MS)",
 			"devices", len(l.devices), "read", l.found, "after", o.Timeout)
+		if o.LeftOff != nil {
+			o.LeftOff()
+		}
 		err = nil
 	}
 	for i := range l.batches {

@@ -30,13 +30,13 @@ type Arrivals struct {
 	Difference int64
 }
 
-// resumeMargin is how much earlier than its cursor a client is resumed. It covers what
+// resumeMargin (in Server.margin except in tests) is how much earlier than its cursor a client is resumed. It covers what
 // may be lost after a cursor was written (a queue is dropped when it is older than
 // RingMaxAge), and the differences of the clocks.
 const resumeMargin = 10 * time.Second
 
 // cursorEvery is how often the cursor advances.
-const cursorEvery = 500 * time.Millisecond
+const cursorEvery = 250 * time.Millisecond
 
 // issued is what cursors say at present.
 type issued struct {
@@ -167,10 +167,10 @@ func (s *session) cursor(subs ...*subscription) string {
 	return cursorText(c, events...)
 }
 
-// boundedQueues reports whether all that a queue may lose is younger than resumeMargin.
+// boundedQueues reports whether all that a queue may lose is younger than the margin.
 func (srv *Server) boundedQueues() bool {
 	longest := max(srv.opts.WindowMax, srv.core.Window())
-	return srv.opts.RingMaxAge > 0 && srv.opts.RingMaxAge+longest+time.Second <= resumeMargin
+	return srv.opts.RingMaxAge > 0 && srv.opts.RingMaxAge+longest+time.Second <= srv.margin
 }
 
 // resumesFrom is the second from which on a client with that cursor lacks something of t.
@@ -181,7 +181,7 @@ func (s *session) resumesFrom(text string, t *shard.Topic) int64 {
 	if !ok || now == nil || c.epoch != now.epoch {
 		return 0
 	}
-	margin := int64(resumeMargin / time.Second)
+	margin := int64(s.srv.margin / time.Second)
 	if c.second > s.srv.core.ServerTime()/1000+margin {
 		return 0
 	}

@@ -94,6 +94,7 @@ type Server struct {
 
 	throttleTime  time.Duration // the constant of that name; tests change it
 	sendCloseTime time.Duration // likewise
+	margin        time.Duration // resumeMargin; likewise
 	born          time.Time
 	generation    atomic.Uint64 // counts changes of access, see Recheck
 
@@ -137,7 +138,7 @@ func New(o Options) (*Server, error) {
 		queue:        dispatchQueue{wake: pace.NewSignal()},
 		sessions:     xsync.NewMapOf[uint64, *session](),
 
-		sendCloseTime: sendCloseTime,
+		sendCloseTime: sendCloseTime, margin: resumeMargin,
 	}
 	for i := range o.Writers {
 		p := new(passTimer)

@@ -22,6 +22,7 @@ type serverFrame struct {
 	Devices, Parts, Part, IntervalMs                 int
 	Conflated                                        uint64
 	Now                                              int64
+	Cursor                                           string
 	RetryAfterMs                                     *int64
 	Positions                                        []struct {
 		DeviceID string

@@ -28,7 +28,7 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	var faults pace.LogLimiter
 	m := newListenMonitor(p, channels)
 	for {
-		err := p.listenOnce(ctx, m, func() { wait.Reset(); p.reportListening(channels, nil); ready() }, fn)
+		err := p.listenOnce(ctx, m, func() { wait.Reset(); ready(); p.reportListening(channels, nil) }, fn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
