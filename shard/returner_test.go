@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -128,4 +129,56 @@ func (v *returner) differs(members map[string]bool, last map[string]int64) (wron
 	}
 	slices.Sort(wrong)
 	return wrong
+}
+
+// rest connects all clients, lets everything come to rest and compares the screens.
+func (w *resumeWorld) rest() {
+	for _, s := range w.stations {
+		for s.read < len(w.stream) || s.done < len(w.changes) {
+			s.follow(w, 10)
+		}
+		s.settle()
+	}
+	for _, v := range w.clients {
+		if v.at == nil {
+			w.move(v, w.stations[w.rng.IntN(len(w.stations))])
+		}
+	}
+	for range 8 {
+		w.pass(Intervals[3])
+		w.settleAll()
+		for _, v := range w.clients {
+			v.at.read()
+		}
+		w.settleAll()
+	}
+	last := map[string]int64{}
+	for _, d := range w.devices {
+		if x := w.correction(d); x.Good != nil {
+			last[d] = x.Good.TS
+		}
+	}
+	for i, v := range w.clients {
+		if wrong := v.differs(w.members[v.event], last); len(wrong) > 0 || v.missing > 0 {
+			w.t.Errorf("client %d of %s (resumed %d times): %v are wrong, %d parts are missing:\n%v, want\n%v",
+				i, v.event, v.resumed, wrong, v.missing, fmt.Sprint(v.shown), fmt.Sprint(last))
+		}
+	}
+}
+
+// checkHistories checks the bounds of what the instance remembers.
+func (s *station) checkHistories() {
+	for _, k := range s.core.workers {
+		sum := 0
+		for e := k.histories.Front(); e != nil; e = e.Next() {
+			h := &e.Value.(*topicShard).history
+			sum += h.bytes
+			if len(h.marks) > maxMarks || h.listed != e {
+				s.t.Errorf("%d marks, listed %t", len(h.marks), h.listed == e)
+			}
+		}
+		if sum != k.historyBytes || sum > s.core.historyBytes {
+			s.t.Errorf("%d bytes of histories, counted as %d, allowed %d", sum, k.historyBytes, s.core.historyBytes)
+		}
+	}
 }
