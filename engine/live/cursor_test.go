@@ -191,7 +191,8 @@ func TestCursorsPromiseNoMoreThanWasSent(t *testing.T) {
 	conn := newUnreadConn(t)
 	lagging := &session{srv: r.srv}
 	lagging.conn = conn.conn
-	subs := r.newestSession().subscriptions
+	topic, _ := r.core.Watch("e")
+	subs := []*subscription{{topic: topic}}
 	if lagging.cursor(subs...) == "" {
 		t.Error("no cursor of a connection that has lost nothing")
 	}
