@@ -64,6 +64,7 @@
 //   - runqueue.go: connections with something to send, from shards to writers
 //   - inbox.go: commands, from sessions and writers to shards
 //   - flush_schedule.go: the moment at which the shards of a topic seal next
+//   - history.go, reached.go: how far a shard has come and back, to the server
 //   - chunk_refs.go, pool.go: the memory of chunks, from writers back to shards
 //
 // Throughout, w is a worker (a shard), p a topicShard, d a device, n its membership in a
@@ -98,6 +99,11 @@
 // others nothing. Joins and leaves are remembered up to a bound in bytes. A
 // connection that has lost more of them gets a subscribed frame and whole snapshots
 // again (renew.go).
+//
+// A client that comes back with the state of a moment, also from another instance, gets
+// what has changed since then: positions, joins and leaves, corrections. Each topic shard
+// knows what its last update was when a second began (history.go). What it cannot prove,
+// it does not resume (resume.go).
 //
 // The device's own time identifies the position that is shown, and its row in the
 // table. A correction names rows. If the position that is shown is one of them, the
