@@ -26,35 +26,37 @@ const (
 // Cluster is a PostgreSQL server of the process's own, with its folder.
 type Cluster struct {
 	server
-	bin  string   // folder of initdb, postgres and psql
+	bin  string   // folder of initdb and postgres
 	dir  string   // holds data, sockets and logs
 	lock *os.File // held while the owner lives, see sweep
 	cred *syscall.Credential
 }
 
-// NewCluster makes the folder, runs initdb and starts the server.
-func NewCluster() (*Cluster, error) {
-	// --no-sync is for initdb alone: the server uses fsync.
-	return newCluster("initdb", "--no-sync", "--no-locale", "--encoding=UTF8",
-		"--auth=trust", "--username="+superuser)
-}
+// NewCluster makes the folder with the data that initdb makes, and starts the server.
+func NewCluster() (*Cluster, error) { return newCluster((*Cluster).initdb) }
 
 // NewStandby copies the cluster, which must run, and starts a server that
 // follows it. Its application_name is "standby".
 func (c *Cluster) NewStandby() (*Cluster, error) {
 	from := fmt.Sprintf("host=127.0.0.1 port=%d user=%s application_name=standby", c.port, superuser)
-	return newCluster("pg_basebackup", "--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname="+from)
+	return newCluster(func(standby *Cluster) error {
+		return standby.fill("pg_basebackup", "--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname="+from)
+	})
 }
 
-// newCluster makes a cluster whose data folder the program fills.
-func newCluster(program string, args ...string) (*Cluster, error) {
+// newCluster makes a cluster whose data folder data makes.
+func newCluster(data func(*Cluster) error) (*Cluster, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
 	}
 	sweep(os.TempDir())
 	c := &Cluster{bin: bin}
-	if err := c.create(program, args...); err != nil {
+	err = c.create()
+	if err == nil {
+		err = data(c)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Remove())
 	}
 	err = OnFreePort(func(port int) error {
@@ -67,7 +69,8 @@ func newCluster(program string, args ...string) (*Cluster, error) {
 	return c, nil
 }
 
-func (c *Cluster) create(program string, args ...string) error {
+// create makes the folder of the cluster.
+func (c *Cluster) create() error {
 	uid, gid := os.Getuid(), os.Getgid()
 	if uid == 0 {
 		var err error
@@ -86,6 +89,11 @@ func (c *Cluster) create(program string, args ...string) error {
 	if err := os.Chown(c.dir, uid, gid); err != nil {
 		return fmt.Errorf("hand cluster folder to the server's user: %w", err)
 	}
+	return nil
+}
+
+// fill runs a program of PostgreSQL that makes the data folder.
+func (c *Cluster) fill(program string, args ...string) error {
 	return c.Program(program, append(args, "--pgdata="+c.data())...)
 }
 
@@ -141,19 +149,6 @@ func (c *Cluster) Remove() error {
 	return err
 }
 
-// Query runs SQL on the database at url and returns one line per row, with |
-// between columns and without the server's warnings.
-func (c *Cluster) Query(url, sql string) (string, error) {
-	cmd := c.command("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql)
-	var warnings strings.Builder
-	cmd.Stderr = &warnings
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(warnings.String()))
-	}
-	return strings.TrimRight(string(out), "\n"), nil
-}
-
 // URL names a database of the cluster, over TCP.
 func (c *Cluster) URL(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", superuser, Password, c.Addr(), database)
@@ -170,7 +165,7 @@ func postgresBin() (string, error) {
 			_, err := exec.LookPath(filepath.Join(dir, program))
 			return err == nil
 		}
-		if has("initdb") && has("postgres") && has("psql") {
+		if has("initdb") && has("postgres") {
 			return dir, nil
 		}
 	}

@@ -119,3 +119,38 @@ func TestPostgresCutClients(t *testing.T) {
 		t.Error("the session was not ended")
 	}
 }
+
+func TestCopiedDatabase(t *testing.T) {
+	s := Postgres(t)
+	filled := 0
+	make := func() string {
+		return CopiedDatabase(t, "one", func(url string) {
+			filled++
+			s.Query(url, "CREATE TABLE t AS SELECT 7 AS n")
+		})
+	}
+	a := make()
+	s.Query(a, "UPDATE t SET n = 8")
+	b := make()
+	if got := s.Query(a, "SELECT n FROM t") + s.Query(b, "SELECT n FROM t"); got != "87" || filled != 1 {
+		t.Errorf("the databases have %s after %d fills, want 8 and 7 after one", got, filled)
+	}
+}
+
+func TestQueryReportsErrors(t *testing.T) {
+	s := Postgres(t)
+	for sql, want := range map[string]string{
+		"SELEC 1":                        `ERROR:  syntax error at or near "SELEC"`,
+		"SELECT 1; SELECT 1/0; SELECT 2": "ERROR:  division by zero",
+	} {
+		if out, err := s.c.Query(s.URL(), sql); err == nil || err.Error() != want || out != "" {
+			t.Errorf("%s: %q and %v, want %s", sql, out, err, want)
+		}
+	}
+	if _, err := s.c.Query(s.c.URL("nothing"), "SELECT 1"); err == nil || !strings.Contains(err.Error(), `"nothing" does not exist`) {
+		t.Errorf("a database that does not exist: %v", err)
+	}
+	if got := s.Query(s.URL(), "SELECT 1; SELECT '', true, repeat('x', 3); CREATE TEMPORARY TABLE t AS SELECT 1"); got != "1\n|t|xxx" {
+		t.Errorf("two results: %q", got)
+	}
+}
