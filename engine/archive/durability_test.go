@@ -3,6 +3,7 @@ package archive
 import (
 	"testing"
 
+	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -16,7 +17,7 @@ func TestUnreplicatedCommitsAreLostWithThePrimary(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			primary, standby := testenv.PostgresPair(t)
-			r := newRig(t, testenv.Redis(t).URL(), primary.URL())
+			r := newRig(t, testenv.Redis(t).URL(), migrate(t, db.Options{URL: primary.URL()}))
 			r.eventually("the standby to have the table", func() bool {
 				return standby.Query(standby.URL(), "SELECT to_regclass('positions') IS NOT NULL") == "t"
 			})
@@ -55,7 +56,7 @@ func TestCommitsLostByAKilledPostgres(t *testing.T) {
 	for commit, want := range map[string]string{"off": "0", "on": "50"} {
 		t.Run("synchronous_commit="+commit, func(t *testing.T) {
 			server := testenv.OwnPostgres(t)
-			r := newRig(t, testenv.Redis(t).URL(), server.URL())
+			r := newRig(t, testenv.Redis(t).URL(), migrate(t, db.Options{URL: server.URL()}))
 			server.Query(r.pgURL, "ALTER SYSTEM SET synchronous_commit = '"+commit+"'")
 			server.Query(r.pgURL, "SELECT pg_reload_conf()")
 			r.reopen() // the settings apply to new sessions

@@ -130,7 +130,7 @@ func TestHeldEntriesAreBounded(t *testing.T) {
 
 // TestRefusedRowsAreBounded is the same for a database that refuses every row.
 func TestRefusedRowsAreBounded(t *testing.T) {
-	r := newServerRig(t, testenv.NewDatabase(t))
+	r := newServerRig(t, migratedURL(t))
 	pg := testenv.Postgres(t)
 	pg.Query(r.pgURL, rowTrigger("RAISE 'broken';"))
 	a := r.newArchive(func(o *Options) { retryOften(o); o.ReadyFault, o.BatchSize = 0, 30 })

@@ -62,7 +62,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 		{"by the archive's own deadline", "", 500 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newServerRig(t, testenv.NewDatabase(t))
+			r := newServerRig(t, migratedURL(t))
 			pg := testenv.Postgres(t)
 			pg.Query(r.pgURL, slow)
 			if tt.setting != "" {
@@ -127,7 +127,7 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 		{"a full disk", "53100", first("RAISE disk_full;"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newServerRig(t, testenv.NewDatabase(t))
+			r := newServerRig(t, migratedURL(t))
 			pg := testenv.Postgres(t)
 			pg.Query(r.pgURL, tt.sql)
 			var other sync.WaitGroup
@@ -155,7 +155,7 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 // TestALockedKeyBlocksNoOtherRow: another transaction locks the key of one record for a
 // long time. The other records are archived, and that record is no dead letter.
 func TestALockedKeyBlocksNoOtherRow(t *testing.T) {
-	r := newServerRig(t, testenv.NewDatabase(t))
+	r := newServerRig(t, migratedURL(t))
 	pg := testenv.Postgres(t)
 	ts := time.Now().UTC().Format(time.RFC3339)
 	pg.Query(r.pgURL, "CREATE TABLE done (n int)")

@@ -58,7 +58,7 @@ func TestDatabaseAwayInTheMiddle(t *testing.T) {
 		{"crashed", (*testenv.PostgresServer).Crash},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+			r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 			pg := testenv.Postgres(t)
 			r.run(r.newArchive(nil))
 			stop := r.publisher()

@@ -20,7 +20,7 @@ import (
 // six months.
 func newSixMonthsRig(t *testing.T) *rig {
 	t.Helper()
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 	r.partition()
 	for n := range 6 {
 		r.publishAt(n, monthAgo(n))
@@ -66,7 +66,7 @@ func monthAgo(n int) time.Time {
 // into a table without a month: each month is made once, no insert counts as failed,
 // and every row is there once.
 func TestManyMonths(t *testing.T) {
-	pgURL := testenv.NewDatabase(t)
+	pgURL := migratedURL(t)
 	r := newPooledRig(t, testenv.Redis(t).URL(), testenv.PgBouncer(t, pgURL), pgURL)
 	r.partition()
 	const records, months = 1500, 14
@@ -133,7 +133,7 @@ func TestExpiredWhileWaiting(t *testing.T) {
 }
 
 func checkExpiredWhileWaiting(t *testing.T, ahead int) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 	r.partition()
 	var later shiftedClocks
 	store := &faultyStore{Store: r.db, before: func(_ context.Context, n int, _ []codec.Position) error {
@@ -159,7 +159,7 @@ func checkExpiredWhileWaiting(t *testing.T, ahead int) {
 
 // When others make the months, Pitwall waits for them and the log names the setting.
 func TestMonthsMadeByOthers(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 	r.partition()
 	r.run(r.newArchive(func(o *Options) { o.PartitionAhead = 0 }))
 	r.publishAt(0, monthAgo(0))
@@ -179,7 +179,7 @@ func TestMonthsMadeByOthers(t *testing.T) {
 
 // The archive notices that the table becomes partitioned while it runs.
 func TestEnabledWhileRunning(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 	r.run(r.newArchive(nil))
 	r.partition()
 	r.publish(stream, 0, 100)
@@ -281,7 +281,7 @@ func TestAWrongClockExpiresNothing(t *testing.T) {
 
 // Months are made ahead of the database's time, not of this machine's.
 func TestMonthsAreMadeByTheDatabasesClock(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 	r.partition()
 	var wrong shiftedClocks
 	wrong.set(365 * 24 * time.Hour)

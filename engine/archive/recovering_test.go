@@ -38,7 +38,7 @@ func TestTheStreamIsCheckedAfterARecovery(t *testing.T) {
 // TestADroppedMonthIsMadeAgain: a month was made for an insert, which then failed
 // for another reason. When the month is missing again, it is made again.
 func TestADroppedMonthIsMadeAgain(t *testing.T) {
-	r := newServerRig(t, testenv.NewDatabase(t))
+	r := newServerRig(t, migratedURL(t))
 	r.partition()
 	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now(), 2)); err != nil {
 		t.Fatal(err)

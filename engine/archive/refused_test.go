@@ -79,7 +79,7 @@ func TestServerFaultsCauseNoDeadLetters(t *testing.T) {
 		{"an error of a trigger", "P0001", raise("P0001"), repair},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+			r := newRig(t, testenv.Redis(t).URL(), migratedURL(t))
 			pg := testenv.Postgres(t)
 			states := &errorRecorder{Store: r.db}
 			a := r.newArchive(func(o *Options) { retryOften(o); o.Store = states })

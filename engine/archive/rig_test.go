@@ -42,7 +42,7 @@ type rig struct {
 func onAllServers(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Run("redis-server, PostgreSQL", func(t *testing.T) {
-		fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t)))
+		fn(t, newRig(t, testenv.Redis(t).URL(), migratedURL(t)))
 	})
 	t.Run("redis-server, PostgreSQL, partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
 	t.Run("redis-server, SQLite", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), "")) })
@@ -54,19 +54,14 @@ func onAllServers(t *testing.T, fn func(t *testing.T, r *rig)) {
 // onPostgres runs fn with a single table and with a partitioned one.
 func onPostgres(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
-	t.Run("one table", func(t *testing.T) { fn(t, newServerRig(t, testenv.NewDatabase(t))) })
+	t.Run("one table", func(t *testing.T) { fn(t, newServerRig(t, migratedURL(t))) })
 	t.Run("partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
 }
 
 // newPartitionedRig has a partitioned table with the months of yesterday and after.
 func newPartitionedRig(t *testing.T) *rig {
 	t.Helper()
-	r := newServerRig(t, testenv.NewDatabase(t))
-	r.partition()
-	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now().AddDate(0, 0, -1), 1)); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return newServerRig(t, partitionedURL(t))
 }
 
 // newServerRig is newRig with a Redis server of its own, in rig.server.
@@ -78,6 +73,7 @@ func newServerRig(t *testing.T, pgURL string) *rig {
 	return r
 }
 
+// newRig connects to servers. The database is migrated; pgURL is "" for one of SQLite.
 func newRig(t *testing.T, redisURL, pgURL string) *rig {
 	t.Helper()
 	return newPooledRig(t, redisURL, pgURL, pgURL)
@@ -97,14 +93,15 @@ func newProxiedRig(t *testing.T) (*rig, *testenv.TCPProxy) {
 func newPooledRig(t *testing.T, redisURL, pooledURL, pgURL string) *rig {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	store, err := db.Open(t.Context(), db.Options{URL: pooledURL, DirectURL: pgURL, DataDir: t.TempDir(), Logger: quiet})
+	o := db.Options{URL: pooledURL, DirectURL: pgURL, Logger: quiet}
+	if pgURL == "" {
+		o.DataDir = migratedDir(t)
+	}
+	store, err := db.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	if _, err := store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	client, err := redis.Open(t.Context(), redis.Options{URL: redisURL, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)

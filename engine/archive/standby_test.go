@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -13,7 +14,7 @@ import (
 // acknowledged after the standby is back survive the loss of the primary.
 func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	primary, standby := testenv.PostgresPair(t)
-	r := newRig(t, testenv.Redis(t).URL(), primary.URL())
+	r := newRig(t, testenv.Redis(t).URL(), migrate(t, db.Options{URL: primary.URL()}))
 	primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
 	primary.Query(r.pgURL, "SELECT pg_reload_conf()")
 	r.eventually("the standby to be synchronous", func() bool {

@@ -117,7 +117,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			"INSERT INTO trackers SELECT 'd-' || lpad(n::text, 6, '0') FROM generate_series(0, 999) n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newServerRig(t, testenv.NewDatabase(t))
+			r := newServerRig(t, migratedURL(t))
 			pg := testenv.Postgres(t)
 			pg.Query(r.pgURL, tt.begin)
 			a := r.newArchive(retryOften)
@@ -156,7 +156,7 @@ func (r *rig) firstPending() string { return r.pending(stream).Oldest.String() }
 // TestRetriesOfRefusedRowsAreCheap: while the database refuses every row, a pass over a
 // thousand rows does not insert each of them alone.
 func TestRetriesOfRefusedRowsAreCheap(t *testing.T) {
-	r := newServerRig(t, testenv.NewDatabase(t))
+	r := newServerRig(t, migratedURL(t))
 	testenv.Postgres(t).Query(r.pgURL, rowTrigger("RAISE 'broken';"))
 	const n = 1000
 	r.publish(stream, 0, n)
@@ -181,7 +181,7 @@ func TestRetriesOfRefusedRowsAreCheap(t *testing.T) {
 // TestRowsWaitForTheCurrentMonth: when the current month is missing, current rows are
 // held back, although late rows of other months are accepted.
 func TestRowsWaitForTheCurrentMonth(t *testing.T) {
-	r := newServerRig(t, testenv.NewDatabase(t))
+	r := newServerRig(t, migratedURL(t))
 	r.partition()
 	if _, err := r.db.MakePartitions(t.Context(), []time.Time{monthAgo(1)}); err != nil {
 		t.Fatal(err)

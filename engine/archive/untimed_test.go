@@ -13,7 +13,7 @@ import (
 // those that were dead letters first.
 func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 	for name, url := range map[string]func() string{
-		"PostgreSQL": func() string { return testenv.NewDatabase(t) },
+		"PostgreSQL": func() string { return migratedURL(t) },
 		"SQLite":     func() string { return "" },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 // Cluster is a PostgreSQL server of the process's own, with its folder.
 type Cluster struct {
 	server
-	bin  string   // folder of initdb and postgres
+	bin  string   // folder of initdb, postgres and pg_basebackup
 	dir  string   // holds data, sockets and logs
 	lock *os.File // held while the owner lives, see sweep
 	cred *syscall.Credential
@@ -165,7 +165,7 @@ func postgresBin() (string, error) {
 			_, err := exec.LookPath(filepath.Join(dir, program))
 			return err == nil
 		}
-		if has("initdb") && has("postgres") {
+		if has("initdb") && has("postgres") && has("pg_basebackup") {
 			return dir, nil
 		}
 	}

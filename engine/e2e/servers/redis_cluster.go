@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -172,13 +173,35 @@ func (c *RedisCluster) Owner(asked *Redis, key string) *Redis {
 	return nil
 }
 
+// agreedOwner waits until all nodes name the same owner of a key's slot, any node where
+// want is nil. A node learns of a move by gossip, some time after the nodes that took part.
+func (c *RedisCluster) agreedOwner(key string, want *Redis) (*Redis, error) {
+	var owner *Redis
+	agreed := Poll(ReadyWithin, func() bool {
+		owner = c.Owner(c.nodes[0], key)
+		return owner != nil && (want == nil || owner == want) &&
+			!slices.ContainsFunc(c.nodes[1:], func(n *Redis) bool { return c.Owner(n, key) != owner })
+	})
+	if !agreed {
+		return nil, fmt.Errorf("the nodes do not agree on the owner of %s", key)
+	}
+	return owner, nil
+}
+
 // MoveSlot moves the slot of key, and all keys in it one by one, to another master, as
 // redis-cli --cluster reshard does. between, if not nil, is called after each key. All
 // calls come before the slot has its new owner.
+//
+// All nodes agree on the owner before and after, so they must all run. Otherwise a node
+// to which the slot is moved next could name an owner of the past. It could also take
+// the epoch that the last owner took, and lose the slot again.
 func (c *RedisCluster) MoveSlot(key string, to *Redis, between func(key string)) error {
-	from := c.Owner(to, key)
-	if from == nil || from == to {
-		return fmt.Errorf("move the slot of %s: its owner is %v", key, from)
+	from, err := c.agreedOwner(key, nil)
+	if err != nil {
+		return err
+	}
+	if from == to {
+		return fmt.Errorf("move the slot of %s: it is on %s already", key, to.Addr())
 	}
 	fromID, err1 := from.id()
 	toID, err2 := to.id()
@@ -211,7 +234,11 @@ func (c *RedisCluster) MoveSlot(key string, to *Redis, between func(key string))
 		}
 	}
 	owned := []string{"CLUSTER", "SETSLOT", slot, "NODE", toID}
-	return errors.Join(to.all(owned), from.all(owned))
+	if err := errors.Join(to.all(owned), from.all(owned)); err != nil {
+		return err
+	}
+	_, err = c.agreedOwner(key, to)
+	return err
 }
 
 // End sends sig to all nodes and waits until they are gone.

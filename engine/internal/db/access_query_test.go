@@ -86,9 +86,9 @@ func TestCheckQuery(t *testing.T) {
 // The check uses the direct connection, because with a pooler a prepared statement may
 // be on another session. When it cannot connect, the error names the setting.
 func TestCheckQueryUsesTheDirectConnection(t *testing.T) {
-	direct := testenv.NewDatabase(t)
+	direct := migratedURL(t)
 	pooled := testenv.PgBouncer(t, direct)
-	d := migrated(t, Options{URL: pooled, DirectURL: direct, Logger: discard})
+	d := openDatabase(t, Options{URL: pooled, DirectURL: direct, Logger: discard})
 	const text = "SELECT user_id FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
 	if err := d.CheckQuery(t.Context(), text); err == nil || !strings.Contains(err.Error(), "SELECT true") {
 		t.Errorf("a text column: %v", err)

@@ -131,7 +131,7 @@ func TestRepeatedRevocationsDoNotNotify(t *testing.T) {
 // TestAccessTablesNotify: on PostgreSQL every write to the tables notifies, also a
 // write by the platform.
 func TestAccessTablesNotify(t *testing.T) {
-	d := migrated(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
+	d := openDatabase(t, Options{URL: migratedURL(t), Logger: discard})
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, notified, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
 	go func() {

@@ -14,8 +14,8 @@ func TestBatchesInEveryQueryMode(t *testing.T) {
 	for _, option := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol",
 		"&default_query_exec_mode=cache_statement", "&default_query_exec_mode=cache_describe", "&description_cache_capacity=0"} {
 		t.Run(option, func(t *testing.T) {
-			url := testenv.NewDatabase(t)
-			d := migrated(t, Options{URL: url + option, Logger: discard})
+			url := migratedURL(t)
+			d := openDatabase(t, Options{URL: url + option, Logger: discard})
 			other := full("a", epoch+1)
 			other.Lat++
 			for _, step := range []struct {

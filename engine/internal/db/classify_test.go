@@ -20,6 +20,7 @@ func TestClassifyOfInsertsThatFail(t *testing.T) {
 	const function = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s RETURN NEW; END $$;" +
 		"CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH ROW EXECUTE FUNCTION refuse()"
 	row := func(body string) string { return fmt.Sprintf(function, body) }
+	pg, shared := testenv.Postgres(t), migratedURL(t)
 	for _, tt := range []struct {
 		name, sql, state string
 		want             Failure
@@ -55,10 +56,14 @@ func TestClassifyOfInsertsThatFail(t *testing.T) {
 		{"a read-only server", "ALTER DATABASE %s SET default_transaction_read_only = on", "25006", FailureWait},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			url := testenv.NewDatabase(t)
-			migrated(t, Options{URL: url, Logger: discard})
+			url := shared
+			if !strings.HasPrefix(tt.sql, "CREATE FUNCTION") || strings.Contains(tt.sql, "ALTER DATABASE") {
+				url = migratedURL(t) // for what a later one would meet
+			} else {
+				t.Cleanup(func() { pg.Query(url, "DROP FUNCTION refuse() CASCADE") })
+			}
 			name, _, _ := strings.Cut(url[strings.LastIndexByte(url, '/')+1:], "?")
-			testenv.Postgres(t).Query(url, strings.ReplaceAll(tt.sql, "%s", name))
+			pg.Query(url, strings.ReplaceAll(tt.sql, "%s", name))
 			d := openDatabase(t, Options{URL: url, Logger: discard}) // settings of a database apply to new sessions
 			p := full("d", epoch)
 			p.Lat = 46.123456789012345

@@ -24,10 +24,10 @@ func alter(t *testing.T, d Database, url, postgres, sqliteText string) {
 func onBoth(t *testing.T, fn func(t *testing.T, d Database, url string)) {
 	t.Helper()
 	t.Run("postgres", func(t *testing.T) {
-		url := testenv.NewDatabase(t)
-		fn(t, migrated(t, Options{URL: url, Logger: discard}), url)
+		url := migratedURL(t)
+		fn(t, openDatabase(t, Options{URL: url, Logger: discard}), url)
 	})
-	t.Run("sqlite", func(t *testing.T) { fn(t, migrated(t, Options{DataDir: t.TempDir(), Logger: discard}), "") })
+	t.Run("sqlite", func(t *testing.T) { fn(t, openDatabase(t, Options{DataDir: migratedDir(t), Logger: discard}), "") })
 }
 
 func TestContentFailuresAreClassified(t *testing.T) {
@@ -75,7 +75,7 @@ func insertOf(d Database, p codec.Position) error {
 // A missing partition is not the fault of a row. A trigger may raise the same
 // SQLSTATE.
 func TestNoPartitionIsNotContent(t *testing.T) {
-	d, pg := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
+	d, pg := byMonth(t, Options{URL: monthlyURL(t), Logger: discard})
 	err := insertOf(d, full("d", epoch))
 	if state := sqlState(err); state != checkFailed || Classify(err) != FailureRefused || !IsMissingPartition(err) {
 		t.Errorf("%v has SQLSTATE %q, is of kind %d, IsMissingPartition %v; want %s, %d, true", err, state, Classify(err), IsMissingPartition(err), checkFailed, FailureRefused)

@@ -55,9 +55,9 @@ func TestSilentNotificationsAreLogged(t *testing.T) {
 // The log names triggers that are missing or switched off, unless none are wanted, and
 // says when they exist again.
 func TestMissingTriggersAreLogged(t *testing.T) {
-	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	pg, url := testenv.Postgres(t), migratedURL(t)
 	log, quiet := &sharedLog{}, &sharedLog{}
-	d := migrated(t, Options{URL: url, Logger: log.logger()}).(*postgres)
+	d := openDatabase(t, Options{URL: url, Logger: log.logger()}).(*postgres)
 	without := openDatabase(t, Options{URL: url, Logger: quiet.logger(), NoTriggers: true}).(*postgres)
 	pg.Query(url, "DROP TRIGGER pitwall_notify_roster_delete ON entries; ALTER TABLE events DISABLE TRIGGER pitwall_notify_roster_truncate")
 	var calls []*listenCall

@@ -95,8 +95,8 @@ func TestListenReceivesImports(t *testing.T) {
 }
 
 func TestTriggersNotify(t *testing.T) {
-	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	e := startListen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
+	pg, url := testenv.Postgres(t), migratedURL(t)
+	e := startListen(t, openDatabase(t, Options{URL: url, Logger: discard}), ChannelRoster)
 	for _, statement := range []string{
 		"INSERT INTO events SELECT 'E' || n FROM generate_series(1, 1000) n",
 		"UPDATE events SET id = 'E0' WHERE id = 'E1000'",
@@ -136,8 +136,8 @@ func TestWithoutTriggers(t *testing.T) {
 }
 
 func TestListenReconnects(t *testing.T) {
-	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	d := migrated(t, Options{URL: url, Logger: discard})
+	pg, url := testenv.Postgres(t), migratedURL(t)
+	d := openDatabase(t, Options{URL: url, Logger: discard})
 	e := startListen(t, d, ChannelRoster)
 	for _, fault := range []struct {
 		name string

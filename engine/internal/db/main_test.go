@@ -22,10 +22,10 @@ var discard = slog.New(slog.DiscardHandler)
 func conform(t *testing.T, fn func(t *testing.T, d Database)) {
 	t.Helper()
 	t.Run("postgres", func(t *testing.T) {
-		fn(t, migrated(t, Options{URL: testenv.NewDatabase(t), Logger: discard}))
+		fn(t, openDatabase(t, Options{URL: migratedURL(t), Logger: discard}))
 	})
 	t.Run("sqlite", func(t *testing.T) {
-		fn(t, migrated(t, Options{DataDir: t.TempDir(), Logger: discard}))
+		fn(t, openDatabase(t, Options{DataDir: migratedDir(t), Logger: discard}))
 	})
 }
 
@@ -35,7 +35,7 @@ func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
 	t.Helper()
 	conform(t, fn)
 	t.Run("postgres, partitions", func(t *testing.T) {
-		url := testenv.NewDatabase(t)
+		url := monthlyURL(t)
 		d, pg := byMonth(t, Options{URL: url, Logger: discard})
 		pg.Query(url, fmt.Sprintf("CREATE TABLE until PARTITION OF positions FOR VALUES FROM ('2025-05-20T00:00:00Z') TO ('%s')",
 			time.UnixMilli(epoch+1).UTC().Format(time.RFC3339Nano)))
@@ -55,6 +55,53 @@ func openDatabase(t testing.TB, o Options) Database {
 	return d
 }
 
+// migratedURL returns the URL of a database that is migrated and empty. It costs less
+// than to migrate a new one.
+func migratedURL(t testing.TB) string {
+	t.Helper()
+	return testenv.CopyDatabase(t, "migrated", func(url string) {
+		migrateAndClose(t, Options{URL: url, Logger: discard})
+	})
+}
+
+// monthlyURL is migratedURL with a partitioned table that has no months.
+func monthlyURL(t testing.TB) string {
+	t.Helper()
+	return testenv.CopyDatabase(t, "monthly", func(url string) {
+		o := Options{URL: url, Logger: discard}
+		migrateAndClose(t, o)
+		d, err := Open(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if done, err := d.EnablePartitions(context.Background()); err != nil || !done {
+			t.Fatalf("enable: %v, %v", done, err)
+		}
+	})
+}
+
+// migratedDir is migratedURL for SQLite.
+func migratedDir(t testing.TB) string {
+	t.Helper()
+	return testenv.CopiedFolder(t, "migrated", func(dir string) {
+		migrateAndClose(t, Options{DataDir: dir, Logger: discard})
+	})
+}
+
+func migrateAndClose(t testing.TB, o Options) {
+	t.Helper()
+	d, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// migrated migrates a database. Tests that need only the result take migratedURL.
 func migrated(t testing.TB, o Options) Database {
 	t.Helper()
 	d := openDatabase(t, o)

@@ -122,7 +122,7 @@ func TestSQLiteIsDurable(t *testing.T) {
 // No state may stay on a session: a pooler in transaction mode may give the next
 // statement another one.
 func TestNoSessionStateIsLeft(t *testing.T) {
-	d := migrated(t, Options{URL: testenv.NewDatabase(t) + "&pool_max_conns=1", Logger: discard}).(*postgres)
+	d := openDatabase(t, Options{URL: migratedURL(t) + "&pool_max_conns=1", Logger: discard}).(*postgres)
 	query := func(sql string) (out string) {
 		t.Helper()
 		if err := d.pool.QueryRow(t.Context(), sql).Scan(&out); err != nil {

@@ -9,11 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pitwall/codec"
-	"pitwall/engine/internal/testenv"
 )
 
 func TestDetachPartitions(t *testing.T) {
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	makeMonths(t, d, "2025-04", "2025-05", "2025-06", "2025-07")
 	may, june := instantOf(t, "2025-05-31T23:59:59Z").UnixMilli(), instantOf(t, "2025-06").UnixMilli()
@@ -51,7 +50,7 @@ func TestDetachPartitions(t *testing.T) {
 // A transaction that has read positions delays the end of a detach, but blocks neither
 // writers nor the making of months. An interrupted detach is finished later.
 func TestAnInterruptedDetachIsFinished(t *testing.T) {
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	makeMonths(t, d, "2025-04", "2025-05", "2025-06")
 	insert(t, d, full("a", instantOf(t, "2025-05").UnixMilli()))
@@ -90,7 +89,7 @@ func TestAnInterruptedDetachIsFinished(t *testing.T) {
 
 // Only one process detaches at a time; others do nothing.
 func TestOnlyOneProcessDetaches(t *testing.T) {
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	d, _ := byMonth(t, Options{URL: url, Logger: discard})
 	makeMonths(t, d, "2025-04")
 	other, err := d.pool.Acquire(t.Context())

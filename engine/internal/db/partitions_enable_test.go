@@ -12,8 +12,8 @@ import (
 )
 
 func TestEnableKeepsDependentObjects(t *testing.T) {
-	url := testenv.NewDatabase(t)
-	d := migrated(t, Options{URL: url, Logger: discard})
+	url := migratedURL(t)
+	d := openDatabase(t, Options{URL: url, Logger: discard})
 	pg := testenv.Postgres(t)
 	pg.Query(url, `CREATE ROLE holder; CREATE ROLE looker; GRANT CREATE, USAGE ON SCHEMA public TO holder;
 		ALTER TABLE positions ADD id bigserial, ADD CONSTRAINT no_pole CHECK (lat < 80), ADD CONSTRAINT own UNIQUE (id, ts);
@@ -78,8 +78,8 @@ func TestEnableRefuses(t *testing.T) {
 		{"a database without the last migrations", "ALTER TABLE positions DROP faulty CASCADE", []string{"pitwall migrate"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			url := testenv.NewDatabase(t)
-			d := migrated(t, Options{URL: url, Logger: discard})
+			url := migratedURL(t)
+			d := openDatabase(t, Options{URL: url, Logger: discard})
 			pg := testenv.Postgres(t)
 			pg.Query(url, tt.sql)
 			kind := pg.Query(url, "SELECT oid, relkind FROM pg_class WHERE relname = 'positions'")

@@ -11,12 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pitwall/codec"
-	"pitwall/engine/internal/testenv"
 )
 
 func TestMakePartitions(t *testing.T) {
 	// The catalogue shows bounds in the time format of the session.
-	url := testenv.NewDatabase(t) + "&timezone=Europe/Vienna&datestyle=SQL,DMY"
+	url := monthlyURL(t) + "&timezone=Europe/Vienna&datestyle=SQL,DMY"
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	url, _, _ = strings.Cut(url, "&")
 	if diff := cmp.Diff([]string{"positions_2025_06", "positions_2025_12"}, makeMonths(t, d, "2025-06-30T23:59:59Z", "2025-12")); diff != "" {
@@ -56,7 +55,7 @@ func TestMakePartitions(t *testing.T) {
 // Several processes make the same months while others write: each month exists once,
 // no call fails, and no writer waits for a lock.
 func TestConcurrentMakePartitions(t *testing.T) {
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	makeMonths(t, d, "2025-06")
 	writer, err := d.pool.Begin(t.Context()) // writes, and stays open
@@ -103,7 +102,7 @@ func TestConcurrentMakePartitions(t *testing.T) {
 // The role that writes need not own the table. The error says that the owner must then
 // make the months.
 func TestMakePartitionsWithoutTheRight(t *testing.T) {
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	_, pg := byMonth(t, Options{URL: url, Logger: discard})
 	pg.Query(url, "CREATE ROLE scribe LOGIN PASSWORD 'scribe'; GRANT SELECT, INSERT ON positions TO scribe")
 	t.Cleanup(func() { pg.Query(url, "DROP OWNED BY scribe; DROP ROLE scribe") })

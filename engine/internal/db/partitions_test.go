@@ -14,14 +14,10 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// byMonth is a migrated database with a partitioned table and no partitions.
+// byMonth opens a database of monthlyURL.
 func byMonth(t testing.TB, o Options) (*postgres, *testenv.PostgresServer) {
 	t.Helper()
-	d := migrated(t, o)
-	if done, err := d.EnablePartitions(context.Background()); err != nil || !done {
-		t.Fatalf("enable: %v, %v", done, err)
-	}
-	return d.(*postgres), testenv.Postgres(t)
+	return openDatabase(t, o).(*postgres), testenv.Postgres(t)
 }
 
 func makeMonths(t testing.TB, d Database, months ...string) []string {
@@ -128,7 +124,10 @@ func TestPartitionsHaveTheTriggers(t *testing.T) {
 	for _, without := range []bool{false, true} {
 		t.Run(fmt.Sprint("NoTriggers ", without), func(t *testing.T) {
 			url := testenv.NewDatabase(t)
-			d, pg := byMonth(t, Options{URL: url, Logger: discard, NoTriggers: without})
+			d, pg := migrated(t, Options{URL: url, Logger: discard, NoTriggers: without}), testenv.Postgres(t)
+			if done, err := d.EnablePartitions(t.Context()); err != nil || !done {
+				t.Fatalf("enable: %v, %v", done, err)
+			}
 			makeMonths(t, d, "2025-06", "2025-07")
 			want := "positions pitwall_notify_faulty, positions_2025_06 pitwall_notify_faulty, positions_2025_07 pitwall_notify_faulty"
 			if without {
@@ -146,7 +145,7 @@ func TestPartitionsHaveTheTriggers(t *testing.T) {
 }
 
 func TestRetentionNamesTheDefaultPartition(t *testing.T) {
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	pg.Query(url, "CREATE TABLE rest PARTITION OF positions DEFAULT")
 	if err := d.CheckRetention(t.Context()); err == nil || !strings.Contains(err.Error(), "DETACH PARTITION rest") {
@@ -158,7 +157,7 @@ func TestRetentionNamesTheDefaultPartition(t *testing.T) {
 // The newest rows of a device are searched from the newest month backwards. Months
 // before the one that has them are not read.
 func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
-	d, _ := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
+	d, _ := byMonth(t, Options{URL: monthlyURL(t), Logger: discard})
 	if _, err := d.MakePartitions(t.Context(), Months(instantOf(t, "2024-08"), 12)); err != nil {
 		t.Fatal(err)
 	}

@@ -94,9 +94,9 @@ func lockPositions(t *testing.T, url string) (unlock func()) {
 // An insert gives up waiting for a lock, so that its session is free for others. Its
 // error is of the kind that is retried.
 func TestInsertGivesUpWaitingForALock(t *testing.T) {
-	raw := testenv.NewDatabase(t)
+	raw := migratedURL(t)
 	for _, role := range []string{"", "&lock_timeout=1h"} { // the setting of the transaction has precedence
-		d := migrated(t, Options{URL: raw + role, Logger: discard}).(*postgres)
+		d := openDatabase(t, Options{URL: raw + role, Logger: discard}).(*postgres)
 		d.lockTimeout = time.Millisecond
 		unlock := lockPositions(t, raw)
 		_, err := d.InsertPositions(t.Context(), []codec.Position{full("a", epoch)})

@@ -57,8 +57,8 @@ func TestRecipeForATableThatHoldsRows(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks of SQL, want 2", len(blocks))
 	}
-	url := testenv.NewDatabase(t)
-	d, pg := migrated(t, Options{URL: url, Logger: discard}), testenv.Postgres(t)
+	url := migratedURL(t)
+	d, pg := openDatabase(t, Options{URL: url, Logger: discard}), testenv.Postgres(t)
 	insert(t, d, full("a", epoch), full("b", epoch))
 	pg.Query(url, blocks[0])
 	if done, err := d.EnablePartitions(t.Context()); err != nil || !done {
@@ -89,7 +89,7 @@ func TestRecipesForAnIndex(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks of SQL, want 2", len(blocks))
 	}
-	url := testenv.NewDatabase(t)
+	url := monthlyURL(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	makeMonths(t, d, "2026-11", "2026-12")
 	november := instantOf(t, "2026-11").UnixMilli()

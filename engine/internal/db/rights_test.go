@@ -47,8 +47,8 @@ func TestWithoutRightsOnPlatformTables(t *testing.T) {
 // These rights suffice for a process that does not migrate, import rosters or make
 // months. The README of the archive lists them.
 func TestLeastRights(t *testing.T) {
-	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	migrated(t, Options{URL: url, Logger: discard})
+	pg, url := testenv.Postgres(t), migratedURL(t)
+	openDatabase(t, Options{URL: url, Logger: discard})
 	pg.Query(url, `CREATE ROLE least LOGIN PASSWORD 'least';
 		GRANT SELECT ON events, entries, entry_devices, pitwall_events, pitwall_members, pitwall_revocations TO least;
 		GRANT SELECT, INSERT ON positions, pitwall_extras, pitwall_clocks TO least`)

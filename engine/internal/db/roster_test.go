@@ -188,8 +188,8 @@ func TestImportIntoTablesWithMoreRequiredColumns(t *testing.T) {
 // The events of a platform may be a view with ids that are NULL. They become "" and do
 // not affect other events.
 func TestRosterReturnsNullIDsAsEmpty(t *testing.T) {
-	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	d := migrated(t, Options{URL: url, Logger: discard})
+	pg, url := testenv.Postgres(t), migratedURL(t)
+	d := openDatabase(t, Options{URL: url, Logger: discard})
 	pg.Query(url, `DROP TABLE events; CREATE VIEW events AS SELECT * FROM (VALUES ('E'), (NULL), ('')) AS e(id);
 		INSERT INTO entries VALUES ('n1', 'E'), ('n2', ''); INSERT INTO entry_devices VALUES ('n1', 'd1'), ('n2', 'd2');
 		ALTER TABLE pitwall_events DROP CONSTRAINT pitwall_events_pkey; ALTER TABLE pitwall_events ALTER event_id DROP NOT NULL;

@@ -89,8 +89,8 @@ func TestTriggersNotifyOnlyChanges(t *testing.T) {
 // The platform can change the type or the name of a column in its own tables. The
 // triggers then notify of every change that they cannot compare.
 func TestTriggersDoNotBlockSchemaChanges(t *testing.T) {
-	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	e := startListen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
+	pg, url := testenv.Postgres(t), migratedURL(t)
+	e := startListen(t, openDatabase(t, Options{URL: url, Logger: discard}), ChannelRoster)
 	pg.Query(url, `ALTER TABLE entries ALTER COLUMN event_id TYPE bigint USING 7; ALTER TABLE entries ADD COLUMN bib int`)
 	pg.Query(url, "INSERT INTO entries VALUES ('n', 7)")
 	e.wantNotification("pitwall_roster ")

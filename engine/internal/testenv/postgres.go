@@ -144,9 +144,9 @@ func (s *PostgresServer) CutClients() int {
 	return n
 }
 
-// Query runs SQL on the database at url, with psql, so that a test does not use the
-// code that it tests to look at the result. It returns one line per row with columns
-// separated by |, and fails the test on an error.
+// Query runs SQL on the database at url, in a session of its own and without the code
+// that is tested. It returns one line per row with columns separated by |, and fails the
+// test on an error.
 func (s *PostgresServer) Query(url, sql string) string {
 	s.t.Helper()
 	out, err := s.c.Query(url, sql)

@@ -120,23 +120,6 @@ func TestPostgresCutClients(t *testing.T) {
 	}
 }
 
-func TestCopiedDatabase(t *testing.T) {
-	s := Postgres(t)
-	filled := 0
-	make := func() string {
-		return CopiedDatabase(t, "one", func(url string) {
-			filled++
-			s.Query(url, "CREATE TABLE t AS SELECT 7 AS n")
-		})
-	}
-	a := make()
-	s.Query(a, "UPDATE t SET n = 8")
-	b := make()
-	if got := s.Query(a, "SELECT n FROM t") + s.Query(b, "SELECT n FROM t"); got != "87" || filled != 1 {
-		t.Errorf("the databases have %s after %d fills, want 8 and 7 after one", got, filled)
-	}
-}
-
 func TestQueryReportsErrors(t *testing.T) {
 	s := Postgres(t)
 	for sql, want := range map[string]string{

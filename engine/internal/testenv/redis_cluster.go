@@ -126,7 +126,7 @@ func (c *RedisClusterServers) Owner(key string, suspended ...*RedisServer) *Redi
 }
 
 // MoveSlot moves the slot of a key, one key after the other. between, if not nil, is
-// called after each key.
+// called after each key. When MoveSlot returns, all nodes know the new owner.
 func (c *RedisClusterServers) MoveSlot(key string, to *RedisServer, between func(key string)) {
 	c.t.Helper()
 	if err := c.cluster.MoveSlot(key, to.server, between); err != nil {

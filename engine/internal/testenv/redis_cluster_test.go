@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -13,6 +14,21 @@ func TestRedisClusterMovesSlotsAndPromotes(t *testing.T) {
 	owner.Do("SET", key, "v")
 	owner.AwaitReplica()
 	to := c.AddNode()
+	// A move ends when every node knows the new owner, also one that does not listen for
+	// a while. From then on it may take the slot.
+	middle := c.Nodes()[(slices.Index(c.Nodes(), owner)+1)%3]
+	ended := make(chan error, 1)
+	go func() { ended <- c.cluster.MoveSlot(key, middle.server, func(string) { to.Signal(syscall.SIGSTOP) }) }()
+	Eventually(t, time.Minute, "the old owner to name the new one", func() bool {
+		return len(ended) > 0 || c.cluster.Owner(owner.server, key) == middle.server
+	})
+	if len(ended) > 0 {
+		t.Errorf("the move ended before all nodes knew of it: %v", <-ended)
+	}
+	to.Signal(syscall.SIGCONT)
+	if err := <-ended; err != nil || c.cluster.Owner(to.server, key) != middle.server {
+		t.Errorf("after the move: %v, and the last node does not name the new owner", err)
+	}
 	moved := 0
 	c.MoveSlot(key, to, func(string) { moved++ })
 	if got := to.Do("GET", key); got != "v" || moved != 1 {
