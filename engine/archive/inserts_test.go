@@ -48,11 +48,11 @@ func (r *rig) countRows() int {
 	return n
 }
 
-// TestInsertsThatTakeTooLongAreHalved: a database that can insert only a hundred rows
-// in time gets all rows, across restarts. Whole batches return when it is fast again.
+// TestInsertsThatTakeTooLongAreHalved: a database that can insert only forty rows in
+// time gets all rows, across restarts. Whole batches return when it is fast again.
 func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 	const slow = `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-		BEGIN IF (SELECT count(*) FROM new) > 100 THEN PERFORM pg_sleep(600); END IF; RETURN NULL; END $$;
+		BEGIN IF (SELECT count(*) FROM new) > 40 THEN PERFORM pg_sleep(600); END IF; RETURN NULL; END $$;
 		CREATE TRIGGER refuse AFTER INSERT ON positions REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION refuse()`
 	for _, tt := range []struct {
 		name, setting string
@@ -70,7 +70,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 				r.reopen()
 			}
 			store := &sizeRecorder{Store: r.db}
-			const batch = 400
+			const batch = 160
 			start := func() (stop func() error) {
 				return r.run(r.newArchive(func(o *Options) { o.Store, o.Writers, o.BatchSize, o.InsertTimeout = store, 1, batch, tt.timeout }))
 			}
@@ -83,7 +83,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			r.publish(stream, 2*batch, batch)
 			start()
 			r.wantRows(3 * batch)
-			if n := store.largestInsert(); n > 100 {
+			if n := store.largestInsert(); n > 40 {
 				t.Errorf("an insert of %d rows succeeded, so the database was not slow and the test shows nothing", n)
 			}
 			r.wantMetric("processor_archive_dead_total", 0)
@@ -170,7 +170,7 @@ func TestALockedKeyBlocksNoOtherRow(t *testing.T) {
 	r.publish(stream, 0, 5)
 	locked := r.add(stream, "device_id", "d-000005", "ts", ts, "lat", "1", "lon", "2")
 	r.publish(stream, 6, 5)
-	r.run(r.newArchive(func(o *Options) { retryOften(o); o.InsertTimeout = 500 * time.Millisecond }))
+	r.run(r.newArchive(func(o *Options) { retryOften(o); o.InsertTimeout = 200 * time.Millisecond }))
 	r.eventually("the others", func() bool { return r.countRows() == 10 })
 	r.publish(stream, 11, 5)
 	r.eventually("the later records", func() bool { return r.countRows() == 15 })

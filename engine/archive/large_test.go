@@ -12,12 +12,13 @@ import (
 // with its id and no fields.
 func TestEntryTooLarge(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		bytes int
-		rate  int // of the link, in bytes per second
+		name     string
+		bytes    int
+		rate     int   // of the link, in bytes per second
+		maxReply int64 // the bound of a reply
 	}{
-		{"8 MiB over 1.5 MiB/s", 8 << 20, 1500 << 10},
-		{"more than the bound of a reply", 66 << 20, 0},
+		{"8 MiB over 1.5 MiB/s", 8 << 20, 1500 << 10, 0},
+		{"more than the bound of a reply", 6 << 20, 0, 4 << 20},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, proxy := newProxiedRig(t)
@@ -25,7 +26,7 @@ func TestEntryTooLarge(t *testing.T) {
 			large, _ := r.server.Do("XADD", stream, "*", "device_id", "d-large", "lat", "1", "lon", "1", "attributes", strings.Repeat("x", tt.bytes)).(string)
 			r.publish(stream, 20, 20)
 			proxy.Throttle(tt.rate)
-			r.run(r.newArchive(nil))
+			r.run(r.newArchive(func(o *Options) { o.MaxReply = tt.maxReply }))
 			r.eventually("the letter", func() bool { return len(r.letterIDs()) == 1 })
 			proxy.Throttle(0)
 			r.wantRows(40)

@@ -38,18 +38,18 @@ type monitor struct {
 	mu         sync.Mutex // guards gap and unreported, and orders the reads of the state
 	gap        gap
 	unreported loss // counted, but not logged yet
+
+	every time.Duration // between two measurements of the lag
 }
 
 func newMonitor(a *Archive, stream string, log *slog.Logger) *monitor {
 	m := &monitor{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxLetters: a.opt.DeadMaxLen, maxLetterBytes: a.opt.DeadMaxBytes,
 		meters: &a.meters, health: newStreamHealth(&a.opt, stream), fullLog: pace.LogLimiter{Every: fullLogEvery}}
+	m.every = a.opt.LagEvery
 	m.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
 	m.lettersGauge, m.bytesGauge = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
 	return m
 }
-
-// lagEvery is the interval at which the lag is measured.
-const lagEvery = time.Second
 
 // reapEvery is the interval at which idle consumers are removed.
 const reapEvery = time.Minute
@@ -69,7 +69,7 @@ func (m *monitor) run(ctx context.Context, idle time.Duration) {
 			nextReap = now.Add(reapEvery)
 			m.reapConsumers(ctx, idle)
 		}
-		if pace.Sleep(ctx, lagEvery) != nil {
+		if pace.Sleep(ctx, m.every) != nil {
 			return
 		}
 	}

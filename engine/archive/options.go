@@ -80,6 +80,11 @@ type Options struct {
 	// ready, and ReadyLag the allowed lag of the table. Default 0: no limit. With
 	// ReadyFault set, dead letters that cannot be written count at once.
 	ReadyFault, ReadyLag time.Duration
+	// MaxReply is how many bytes the reply to a read may have. Default 64 MiB.
+	MaxReply int64
+	// LagEvery is the interval at which the lag is measured and the dead letters are
+	// counted. Default 1 s.
+	LagEvery time.Duration
 	// InsertTimeout bounds one attempt to insert a batch. Default 30 s.
 	InsertTimeout time.Duration
 	// FlushTimeout bounds how long Run continues after its context has ended.
@@ -100,6 +105,7 @@ func (o Options) withDefaults() Options {
 	o.ClaimInterval = cmp.Or(o.ClaimInterval, 5*time.Second)
 	o.ClaimIdle = cmp.Or(o.ClaimIdle, 10*time.Second)
 	o.ConsumerIdle = cmp.Or(o.ConsumerIdle, time.Hour)
+	o.LagEvery = cmp.Or(o.LagEvery, time.Second)
 	o.InsertTimeout = cmp.Or(o.InsertTimeout, 30*time.Second)
 	o.FlushTimeout = cmp.Or(o.FlushTimeout, 5*time.Second)
 	if o.Health == nil {

@@ -21,7 +21,7 @@ func (r *rig) publisher() (stop func() int) {
 	go func() {
 		n := 0
 		for ctx.Err() == nil {
-			records := numbered(n, 20)
+			records := numbered(n, 10)
 			for i := range records {
 				records[i] = append(records[i], "ts", time.Now().Format(time.RFC3339Nano))
 			}
@@ -29,7 +29,7 @@ func (r *rig) publisher() (stop func() int) {
 				_ = pace.Sleep(context.Background(), 20*time.Millisecond)
 			}
 			n += len(records)
-			_ = pace.Sleep(ctx, 2*time.Millisecond)
+			_ = pace.Sleep(ctx, 10*time.Millisecond) // more would only make the table larger
 		}
 		total <- n
 	}()

@@ -200,7 +200,7 @@ func (r *reader) readBatch(ctx context.Context, full int) ([]redis.Entry, error)
 func (r *reader) readOptions(from string, count int, block time.Duration) redis.ReadOptions {
 	return redis.ReadOptions{
 		Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
-		From: from, Count: count, Block: block,
+		From: from, Count: count, Block: block, MaxReply: r.opt.MaxReply,
 	}
 }
 

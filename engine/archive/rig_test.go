@@ -135,7 +135,7 @@ func (r *rig) partition() {
 func (r *rig) newArchive(change func(*Options)) *Archive {
 	o := Options{
 		Client: r.client, Store: r.db, Partitions: r.db, PartitionAhead: 2, Streams: []string{stream}, Consumer: "one",
-		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1,
+		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1, LagEvery: 100 * time.Millisecond,
 		Logger: r.slog(), Metrics: r.set,
 	}
 	if change != nil {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -25,6 +26,8 @@ type ReadOptions struct {
 	// NoAck leaves nothing pending: the server counts an entry as acknowledged
 	// when it sends it.
 	NoAck bool
+	// MaxReply is how many bytes the reply may have; 0 is 64 MiB.
+	MaxReply int64
 	// Name names the Reader's connection for CloseNamed. Any text.
 	Name string
 }
@@ -49,7 +52,7 @@ func runRead(ctx context.Context, d doer, l *link, o *ReadOptions, dst []Entry) 
 	var limited context.Context
 	var end func()
 	if l != nil {
-		limited, end = l.await(ctx, o.Block)
+		limited, end = l.await(ctx, o.Block, cmp.Or(o.MaxReply, replyMaxBytes))
 	} else {
 		limited, end = context.WithTimeout(ctx, limit)
 	}

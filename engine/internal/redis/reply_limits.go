@@ -19,7 +19,7 @@ const (
 	replyMaxSilence = 2 * time.Second
 	// replyMaxTime is how long a whole reply may take, from the end of BLOCK on.
 	replyMaxTime = time.Minute
-	// replyMaxBytes is how many bytes a reply may have.
+	// replyMaxBytes is how many bytes a reply may have, unless ReadOptions say.
 	replyMaxBytes = 64 << 20
 )
 
@@ -175,11 +175,11 @@ type replyTimer struct {
 }
 
 // await returns a context for one read. It ends with errNoReply when the server
-// sends nothing for too long, and with errReplyTooLarge when the reply exceeds its
-// limits. The caller calls the function at the end of the read.
-func (l *link) await(ctx context.Context, block time.Duration) (context.Context, func()) {
+// sends nothing for too long, and with errReplyTooLarge when the reply takes too long
+// or has more than most bytes. The caller calls the function at the end of the read.
+func (l *link) await(ctx context.Context, block time.Duration, most int64) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &replyTimer{link: l, cancel: cancel, until: time.Now().Add(block + replyMaxTime), seen: l.allow(replyMaxBytes)}
+	r := &replyTimer{link: l, cancel: cancel, until: time.Now().Add(block + replyMaxTime), seen: l.allow(most)}
 	r.mu.Lock() // check may run before timer is set
 	defer r.mu.Unlock()
 	r.timer = time.AfterFunc(block+replyMaxSilence, r.check)
