@@ -32,6 +32,9 @@ type ReadOptions struct {
 	Name string
 }
 
+// maxReply is MaxReply with its default.
+func (o *ReadOptions) maxReply() int64 { return cmp.Or(o.MaxReply, replyMaxBytes) }
+
 // args returns the words of the command.
 func (o *ReadOptions) args() []string {
 	a := make([]string, 0, 12)
@@ -52,7 +55,7 @@ func runRead(ctx context.Context, d doer, l *link, o *ReadOptions, dst []Entry) 
 	var limited context.Context
 	var end func()
 	if l != nil {
-		limited, end = l.await(ctx, o.Block, cmp.Or(o.MaxReply, replyMaxBytes))
+		limited, end = l.await(ctx, o.Block, o.maxReply())
 	} else {
 		limited, end = context.WithTimeout(ctx, limit)
 	}
