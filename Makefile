@@ -65,7 +65,7 @@ chaos: deps ## faults on purpose, one after the other: on every way between the 
 
 long: deps chaos ## what takes too long for make test: make chaos, the alerts whose faults last minutes, and builds for every system
 	PITWALL_LONG=1 go test -count=1 -v -timeout 30m -run '^TestFaults$$' ./engine/e2e/alerts
-	PITWALL_LONG=1 go test -count=1 -v -timeout 60m -run '^TestCrossBuilds$$' ./engine/e2e/deploy
+	PITWALL_LONG=1 go test -count=1 -v -timeout 60m -run '^Test(CrossBuilds|ModuleUnderAnotherPath)$$' ./engine/e2e/deploy
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Prometheus, Chromium and gcc where missing
 	@.ci/deps
