@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (c *allCmd) Run() error {
 	if len(reports) > 0 {
 		report.Markdown(os.Stdout, reports)
 	}
-	return interrupted(ctx, err)
+	return cmp.Or(interrupted(ctx, err), requireValid(reports...))
 }
 
 func (c *allCmd) measure(ctx context.Context, list []suiteRun, progress io.Writer) (reports []*report.Report, err error) {

@@ -38,8 +38,13 @@ func TestErrorsAreShort(t *testing.T) {
 			var out bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.args)...)
 			cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), asProgram+"=1"), &out, &out // one pipe, to keep the order
-			if err := cmd.Run(); err == nil {
-				t.Error("the command succeeded")
+			_ = cmd.Run() // the code tells
+			want := exitFailed
+			if strings.HasPrefix(c.want, "bench: error:") {
+				want = exitUsage
+			}
+			if got := cmd.ProcessState.ExitCode(); got != want {
+				t.Errorf("exit code %d, want %d", got, want)
 			}
 			var said []string
 			for line := range strings.Lines(out.String()) {

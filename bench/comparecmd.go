@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"slices"
 
 	"pitwall/bench/report"
 )
@@ -14,7 +15,8 @@ type compareCmd struct {
 	After  string `arg:"" help:"Second report."`
 }
 
-// Run prints what has changed. It fails if something got worse.
+// Run prints what has changed. It fails if something got worse, or if a
+// report has no valid run.
 func (c *compareCmd) Run() error {
 	before, errBefore := report.Read(c.Before)
 	after, errAfter := report.Read(c.After)
@@ -23,6 +25,11 @@ func (c *compareCmd) Run() error {
 	}
 	if report.WriteComparison(os.Stdout, before, after) {
 		return errors.New("something got worse")
+	}
+	for _, rep := range []*report.Report{before, after} {
+		if !slices.ContainsFunc(rep.Runs, func(r report.Run) bool { return r.Valid }) {
+			return errNotValid
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +15,13 @@ import (
 // runCmd runs a scenario.
 type runCmd struct{ runner.Command }
 
+// Help says where the defaults of sizes are. kong calls it.
+func (runCmd) Help() string {
+	return "A size that is not given is that of the scenario: see bench list. Exit codes: 1 failed, or a promise to spectators was broken; 2 wrong command line; 3 a run was not valid."
+}
+
 // Run makes the runs and writes the reports. After an error, these have the runs that
-// were complete. Broken promises to spectators make the command fail.
+// were complete. Broken promises to spectators make the command fail, and so does a run that was not valid.
 func (c *runCmd) Run() error {
 	ctx, stop := untilStopped()
 	defer stop()
@@ -24,7 +30,8 @@ func (c *runCmd) Run() error {
 		return err
 	}
 	err = errors.Join(err, c.Write(rep), rep.Promises())
-	return errors.Join(err, report.Text(os.Stdout, rep)) // after the files, as the terminal may be gone
+	err = errors.Join(err, report.Text(os.Stdout, rep)) // after the files, as the terminal may be gone
+	return cmp.Or(err, requireValid(rep))
 }
 
 // listCmd lists the scenarios.

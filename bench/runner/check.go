@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"pitwall/bench/internal/flagcheck"
@@ -52,14 +53,17 @@ func (c *Command) checkTarget(sc scenario.Scenario) error {
 	if c.Target == "" {
 		return cmp.Or(
 			reject(c.Ops != "", "--ops is for an installation that runs: give it with --target"),
+			reject(c.TargetCA != "" || c.Token != "" || c.TokenCommand != "", "--target-ca, --token and --token-command are for an installation that runs: give them with --target"),
 			reject(c.PID != 0, "--pid is for an installation that runs: give it with --target"),
 			reject(sc.Guarded && c.Peer != "", "the scenario %s needs Pitwall: leave --peer out", sc.Name),
 			reject(len(c.Profile) > 0 && c.Peer != "", "--profile takes profiles of Pitwall: leave --peer out"),
 		)
 	}
-	_, _, errTarget := stack.ParseTarget(c.Target)
+	_, errTarget := stack.ParseTarget(c.Target)
 	_, errPID := os.Stat(fmt.Sprintf("/proc/%d", c.PID))
 	return cmp.Or(errTarget,
+		reject(c.Token != "" && c.TokenCommand != "", "--token and --token-command exclude each other"),
+		reject(c.TargetCA != "" && !strings.HasPrefix(c.Target, "wss:"), "--target-ca is for a target at wss://"),
 		reject(sc.Guarded, "the scenario %s must know the key of its Pitwall: leave --target out", sc.Name),
 		reject(sc.Roving, "the scenario %s writes to the database of its Pitwall: leave --target out", sc.Name),
 		reject(c.Peer != "", "--peer starts its own server: leave --target out"),

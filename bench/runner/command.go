@@ -37,14 +37,17 @@ type Command struct {
 	Peer        string `enum:",nats,centrifuge,hub,bare,prompt,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers); bare, prompt or broadcaster (see bench/baseline)."`
 	Floor       bool   `help:"After each run make the same run with a bare loop and with gws' Broadcaster in Pitwall's place, and report ratios to them."`
 
-	Target    string   `placeholder:"URL" help:"Measure an installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
-	Redis     string   `default:"redis://127.0.0.1:6379" help:"Redis of the target."`
-	Ops       string   `placeholder:"HOST:PORT" help:"Private listener of the target, for figures that need its metrics."`
-	PID       int      `name:"pid" help:"Process id of the target, if it is on this machine."`
-	RosterCSV string   `name:"roster-csv" placeholder:"FILE" help:"Write the roster that the scenario needs, and exit."`
-	Stream    string   `default:"telemetry:t" help:"Key of the stream."`
-	Dialect   string   `enum:"pitwall,plain,centrifuge,nats" default:"pitwall" help:"How clients subscribe at the target: pitwall, plain, centrifuge or nats."`
-	EngineArg []string `placeholder:"FLAG" help:"Additional flag of pitwall serve, for example --engine-arg=--live-writers=4."`
+	Target       string   `placeholder:"URL" help:"Measure an installation that runs: ws://host:port/live or wss://host/live. It needs the roster that --roster-csv writes."`
+	TargetCA     string   `name:"target-ca" placeholder:"FILE" help:"Certificates, in PEM, that the target's is checked with. Default: those of the system."`
+	Token        string   `placeholder:"TOKEN" help:"Token of all spectators at the target."`
+	TokenCommand string   `placeholder:"COMMAND" help:"Shell command that prints tokens, one per line; the spectators use them by turns."`
+	Redis        string   `default:"redis://127.0.0.1:6379" help:"Redis of the target."`
+	Ops          string   `placeholder:"HOST:PORT" help:"Private listener of the target, for figures that need its metrics."`
+	PID          int      `name:"pid" help:"Process id of the target, if it is on this machine."`
+	RosterCSV    string   `name:"roster-csv" placeholder:"FILE" help:"Write the roster that the scenario needs, and exit."`
+	Stream       string   `default:"telemetry:t" help:"Key of the stream."`
+	Dialect      string   `enum:"pitwall,plain,centrifuge,nats" default:"pitwall" help:"How clients subscribe at the target: pitwall, plain, centrifuge or nats."`
+	EngineArg    []string `placeholder:"FLAG" help:"Additional flag of pitwall serve, for example --engine-arg=--live-writers=4."`
 
 	baselineArgs []string        // more flags of a server of bench/baseline
 	binaries     *stack.Binaries // that Measure must not remove; nil: it has its own

@@ -40,6 +40,7 @@ type run struct {
 	publisher *publish.Publisher
 	sampler   *sampler
 	access    access
+	tokens    []string // of the spectators; none: no token
 	attackers *attackers
 	began     time.Time // start of the steady phase
 	ends      time.Time

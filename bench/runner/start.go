@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pitwall/bench/baseline"
@@ -34,6 +35,9 @@ func (r *run) start() (err error) {
 	}()
 	// Numbers start at the time in ms, which is higher than any number of an earlier
 	// run, because no device sends 1,000 records per second.
+	if r.tokens, err = r.opt.tokens(r.ctx, r.access); err != nil {
+		return err
+	}
 	base := time.Now().UnixMilli()
 	if r.publisher, err = publish.New(publish.Options{
 		RedisURL: r.stack.RedisURL, Stream: r.opt.Stream, MaxLen: keepEntries, Prefix: scenario.DevicePrefix,
@@ -52,7 +56,7 @@ func (r *run) start() (err error) {
 // startStack starts the servers, or uses those of an installation that runs.
 func (r *run) startStack() (err error) {
 	if r.opt.Target != "" {
-		r.stack, err = stack.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
+		r.stack, err = stack.Running(r.ctx, stack.Target{URL: r.opt.Target, CA: r.opt.TargetCA, RedisURL: r.opt.Redis, Ops: r.opt.Ops, PID: r.opt.PID})
 		return err
 	}
 	r.stack, err = stack.Start(r.ctx, stack.Options{
@@ -69,9 +73,13 @@ func (r *run) startStack() (err error) {
 // common.
 func (r *run) clientConfig(base int64) spectators.Config {
 	c := spectators.Config{Path: r.stack.Engines[0].Path, Dialect: r.dialect(), Prefix: scenario.DevicePrefix, Base: base,
-		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, CheckEvery: r.plan.CheckEvery, Roving: r.scenario.Roving, Token: r.access.token()}
+		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, CheckEvery: r.plan.CheckEvery, Roving: r.scenario.Roving, Host: r.stack.Host, Tokens: r.tokens}
 	if r.plan.Batch {
-		c.Path += "?batch=1"
+		separator := "?"
+		if strings.Contains(c.Path, "?") {
+			separator = "&"
+		}
+		c.Path += separator + "batch=1"
 	}
 	for e := range r.plan.Events {
 		first, end := r.plan.FirstDevice(e), r.plan.FirstDevice(e+1)

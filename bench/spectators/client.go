@@ -95,7 +95,7 @@ func (s *Group) connected(k *client) {
 		return
 	}
 	k.state = stateUpgrading
-	_, err := unix.Write(k.fd, s.request)
+	_, err := unix.Write(k.fd, s.requests[int(s.byFD[k.fd])%len(s.requests)])
 	if err == nil {
 		err = s.watch(unix.EPOLL_CTL_MOD, k.fd, unix.EPOLLIN)
 	}

@@ -1,6 +1,7 @@
 package spectators
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const (
 type Group struct {
 	cfg        Config
 	target     netip.AddrPort
-	request    []byte // to upgrade
+	requests   [][]byte // to upgrade; the clients use them by turns
 	poll       int
 	clients    []client
 	byFD       map[int]int32
@@ -59,13 +60,25 @@ func New(cfg Config) (*Group, error) {
 	}
 	target := addr.AddrPort()
 	s := &Group{cfg: cfg, target: netip.AddrPortFrom(target.Addr().Unmap(), target.Port()),
-		request: wire.Upgrade(cfg.Addr, cfg.Path, wire.Bearer(cfg.Token)), byFD: make(map[int]int32), buf: make([]byte, readBuffer),
+		requests: requests(&cfg), byFD: make(map[int]int32), buf: make([]byte, readBuffer),
 		joins: latency.New(), arrivals: newArrivals(), fastOf: make([]int, len(cfg.Events)), pongWithin: pongEvery}
 	s.check = newChecker(&s.cfg)
 	if s.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("create an epoll instance: %w", err)
 	}
 	return s, nil
+}
+
+// requests are those to upgrade, one for each token.
+func requests(cfg *Config) (list [][]byte) {
+	tokens := cfg.Tokens
+	if len(tokens) == 0 {
+		tokens = []string{""}
+	}
+	for _, t := range tokens {
+		list = append(list, wire.Upgrade(cmp.Or(cfg.Host, cfg.Addr), cfg.Path, wire.Bearer(t)))
+	}
+	return list
 }
 
 // Run serves the clients and carries out orders until their channel is closed. It

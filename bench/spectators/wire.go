@@ -30,12 +30,13 @@ type Config struct {
 
 	CheckEvery int // one of so many fast clients of an event checks; 0 or 1: all check
 
-	Slow     int    // the first so many clients read slowly
-	SlowRate int    // bytes per second that each of these reads
-	Interval int    // minimum time between updates of a device that clients ask for, ms; 0 for every update
-	Roving   bool   // devices change events
-	Source   int    // number of the process, for its source addresses
-	Token    string // of all clients; "" for none
+	Slow     int      // the first so many clients read slowly
+	SlowRate int      // bytes per second that each of these reads
+	Interval int      // minimum time between updates of a device that clients ask for, ms; 0 for every update
+	Roving   bool     // devices change events
+	Source   int      // number of the process, for its source addresses
+	Tokens   []string // the clients use them by turns; none: no token
+	Host     string   // that clients ask for; "": Addr
 }
 
 // Order is an order of the harness to a running process. Times are µs since the

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 	"time"
 
 	"pitwall/bench/baseline"
-	"pitwall/bench/internal/gauge"
+	"pitwall/bench/internal/tunnel"
 	"pitwall/engine/e2e/servers"
 )
 
@@ -45,6 +44,7 @@ type Entry struct{ Event, Entry, Device string }
 type Stack struct {
 	RedisURL string
 	Engines  []*Engine
+	Host     string // that clients ask an installation for; "": the address of the engine
 	Dir      string // for files of the run, "" for an installation that runs already; Close removes it
 
 	opt      Options
@@ -52,6 +52,7 @@ type Stack struct {
 	starts   int    // of engines so far
 	redis    *servers.Redis
 	postgres *servers.Cluster
+	tunnel   *tunnel.Tunnel // to an installation at wss://; nil for none
 }
 
 // Start builds and starts everything. After an error, or if ctx ends, it stops what
@@ -113,38 +114,6 @@ func (s *Stack) findBinary(ctx context.Context) (err error) {
 
 // baseline reports whether a server of bench/baseline is in Pitwall's place.
 func (s *Stack) baseline() bool { return slices.Contains(baseline.Kinds, s.opt.Peer) }
-
-// Running returns a Stack for an installation that already runs: the URL of its
-// public listener (ws://host:port/live), its Redis, and its private listener, ""
-// if unknown. pid is its process, 0 if that is not on this machine.
-func Running(ctx context.Context, target, redisURL, ops string, pid int) (*Stack, error) {
-	host, path, err := ParseTarget(target)
-	if err != nil {
-		return nil, err
-	}
-	if ops != "" {
-		if _, err := gauge.Scrape(ctx, ops); err != nil {
-			return nil, fmt.Errorf("--ops is %s, which is not a private listener of Pitwall: %w", ops, err)
-		}
-	}
-	return &Stack{RedisURL: redisURL, Engines: []*Engine{{Addr: host, Path: path, Ops: ops, PID: pid}}}, nil
-}
-
-// ParseTarget returns the address and the path of the URL of a public listener.
-func ParseTarget(target string) (addr, path string, err error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "ws" || u.Host == "" {
-		return "", "", fmt.Errorf("--target is %q, it must be ws://host:port/live", target)
-	}
-	addr, path = u.Host, u.RequestURI()
-	if u.Port() == "" {
-		addr += ":80"
-	}
-	if path == "/" {
-		path = "/live"
-	}
-	return addr, path, nil
-}
 
 // Own reports whether the stack was started by Start.
 func (s *Stack) Own() bool { return s.redis != nil }
@@ -271,6 +240,9 @@ func (s *Stack) Close() error {
 	}
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.Remove())
+	}
+	if s.tunnel != nil {
+		s.tunnel.Close()
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.Dir))...)
 }

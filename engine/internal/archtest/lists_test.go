@@ -57,6 +57,7 @@ var goFiles = []exception{
 	{"bench/clocks/*.go", "one per spectator, one that compares the screens, those of the proxy, and one per stream while a leg lasts; run and leg wait"},
 	{"bench/baseline/*.go", "one per bare loop, for which the flush waits; the listener, until the process ends"},
 	{"bench/internal/process/*.go", "one that reads what a process writes, for which End waits; one that reads orders, until its process ends"},
+	{"bench/internal/tunnel/*.go", "the accept loop, and two per connection; Close waits"},
 	{"engine/engine.go", "one per component; stopComponents waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
