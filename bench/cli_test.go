@@ -38,7 +38,7 @@ func TestErrorsAreShort(t *testing.T) {
 			var out bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.args)...)
 			cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), asProgram+"=1"), &out, &out // one pipe, to keep the order
-			_ = cmd.Run() // the code tells
+			_ = cmd.Run()                                                                      // the code tells
 			want := exitFailed
 			if strings.HasPrefix(c.want, "bench: error:") {
 				want = exitUsage
