@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 
 	"pitwall/engine/admin"
 	"pitwall/engine/config"
@@ -61,12 +62,16 @@ type deadReplayCmd struct{ deadChoice }
 
 // Run replays dead letters.
 func (c *deadReplayCmd) Run(ctx context.Context) error {
-	return admin.DeadReplay(ctx, c.Streams, c.selection(), quiet(), stdout)
+	return working("replaying dead letters", func(out io.Writer) error {
+		return admin.DeadReplay(ctx, c.Streams, c.selection(), quiet(), out)
+	})
 }
 
 type deadDropCmd struct{ deadChoice }
 
 // Run deletes dead letters.
 func (c *deadDropCmd) Run(ctx context.Context) error {
-	return admin.DeadDrop(ctx, c.Streams, c.selection(), quiet(), stdout)
+	return working("dropping dead letters", func(out io.Writer) error {
+		return admin.DeadDrop(ctx, c.Streams, c.selection(), quiet(), out)
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"pitwall/engine/admin"
 	"pitwall/engine/config"
@@ -18,7 +19,9 @@ type migrateStatusCmd struct{ config.Database }
 
 // Run applies the pending migrations.
 func (c *migrateUpCmd) Run(ctx context.Context) error {
-	return admin.MigrateUp(ctx, c.Database, quiet(), stdout)
+	return working("migrating the database", func(out io.Writer) error {
+		return admin.MigrateUp(ctx, c.Database, quiet(), out)
+	})
 }
 
 // Run lists the migrations.

@@ -35,5 +35,8 @@ func quiet() *slog.Logger {
 	return logger(config.Log{LogLevel: "warn", LogFormat: logFormat(os.Args[1:])})
 }
 
+// progressLog is how a command logs that it still works.
+func progressLog() config.Log { return config.Log{LogLevel: "info", LogFormat: logFormat(os.Args[1:])} }
+
 // leveled returns a logger whose level the caller may change.
 func leveled(c config.Log, level *slog.LevelVar) *slog.Logger { return c.NewLoggerAt(os.Stderr, level) }

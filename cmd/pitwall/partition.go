@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"pitwall/engine/admin"
@@ -19,7 +20,9 @@ type partitionEnableCmd struct{ config.Database }
 
 // Run enables partitions.
 func (c *partitionEnableCmd) Run(ctx context.Context) error {
-	return admin.EnablePartitions(ctx, c.Database, quiet(), stdout)
+	return working("enabling partitions", func(out io.Writer) error {
+		return admin.EnablePartitions(ctx, c.Database, quiet(), out)
+	})
 }
 
 type partitionEnsureCmd struct {
@@ -55,5 +58,7 @@ func (c *partitionEnsureCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return admin.EnsurePartitions(ctx, c.Database, from, c.Months, quiet(), stdout)
+	return working("creating partitions", func(out io.Writer) error {
+		return admin.EnsurePartitions(ctx, c.Database, from, c.Months, quiet(), out)
+	})
 }
