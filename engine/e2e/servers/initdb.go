@@ -14,11 +14,18 @@ import (
 // older files one by one, which would leave half a cluster.
 const initdbAge = 24 * time.Hour
 
-// initdb makes the data folder of a new cluster. initdb costs more than most tests, so
-// its result is kept in the folder for temporary files, and copied by all processes of
-// the user. All their clusters have the same system identifier.
+// KeepInitdb makes NewCluster keep what initdb has made in the folder for temporary
+// files, and copy it the next time: initdb costs more than most tests. testenv sets it
+// before the tests run. Programs that tidy up after themselves do not.
+var KeepInitdb bool
+
+// initdb makes the data folder of a new cluster, or copies one that was made before. All
+// copies have the same system identifier.
 func (c *Cluster) initdb() error {
-	kept := c.keptData()
+	kept := ""
+	if KeepInitdb {
+		kept = c.keptData()
+	}
 	if kept != "" && c.usable(kept) && exec.Command("cp", "-a", kept, c.data()).Run() == nil {
 		return nil
 	}

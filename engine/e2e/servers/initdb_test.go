@@ -19,6 +19,9 @@ func TestInitdbIsCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", tmp)
+	before := KeepInitdb
+	KeepInitdb = true
+	t.Cleanup(func() { KeepInitdb = before })
 	bin, err := postgresBin()
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,7 @@ func Main(m interface{ Run() int }, options ...goleak.Option) int {
 	shared.mu.Lock()
 	shared.main = true
 	shared.mu.Unlock()
+	servers.KeepInitdb = true
 
 	code := m.Run()
 	if err := stopShared(); err != nil {
