@@ -30,6 +30,10 @@ func TestOrphans(t *testing.T) {
 	if err := core.RestoreClocks(ctx, []Clock{{Device: "silent", Since: arrival, Offset: -hour}}); err != nil {
 		t.Fatal(err)
 	}
+	delivered := core.Delivered(nil)
+	if !eventually(func() bool { return core.TakenIn(delivered) }) {
+		t.Fatal("the shards do not take in what they were given")
+	}
 	all, err := core.Orphans(ctx, 100)
 	if err != nil || len(all) != 21 {
 		t.Fatalf("%d orphans, %v: %+v", len(all), err, all)
