@@ -14,6 +14,10 @@ var reloaded = []string{
 	"ALLOWED_ORIGINS", "LOG_LEVEL", "OPS_TOKEN", "OPS_TOKEN_FILE",
 	"JWT_SECRET", "JWT_SECRET_FILE", "JWT_PUBLIC_KEY_FILE",
 	"LINK_SECRET", "LINK_SECRET_FILE", "LINK_SECRET_PREVIOUS", "LINK_SECRET_PREVIOUS_FILE",
+	"LIVE_MAX_CONNECTIONS", "LIVE_MAX_CONNECTIONS_PER_ADDRESS", "LIVE_MAX_SUBSCRIPTIONS", "LIVE_MAX_QUEUED_BYTES",
+	"LIVE_UPGRADE_RATE", "LIVE_UPGRADE_RATE_PER_ADDRESS", "LIVE_REQUEST_RATE", "LIVE_REQUEST_BURST",
+	"LIVE_SNAPSHOT_RATE", "LIVE_SNAPSHOT_BURST", "HTTP_RATE", "HTTP_RATE_PER_ADDRESS",
+	"HTTP_MAX_CONNECTIONS", "HTTP_MAX_CONNECTIONS_PER_ADDRESS", "AUTH_FAILURES_PER_ADDRESS",
 }
 
 // Reload puts the settings of cfg in force that can change without a restart, and
@@ -40,6 +44,9 @@ func (e *Engine) Reload(cfg config.Config) error {
 		errs = append(errs, e.front.ReloadCertificate())
 	}
 	e.origins.Replace(cfg.Origins())
+	if e.live != nil {
+		errs = append(errs, e.live.SetBounds(bounds(&cfg)))
+	}
 	e.ops.SetToken(string(cfg.OpsToken))
 	restart := config.Changed(&e.given, &cfg)
 	restart = slices.DeleteFunc(restart, func(name string) bool { return slices.Contains(reloaded, name) })

@@ -36,5 +36,15 @@ func liveLimits(c *config.Config) live.Limits {
 	}
 }
 
+// bounds are all limits of the live server that can change while it runs.
+func bounds(c *config.Config) live.Bounds {
+	return live.Bounds{
+		MaxConnections: c.MaxConnections, MaxSubscriptions: c.MaxSubscriptions,
+		RequestRate: float64(c.RequestRate), RequestBurst: float64(c.RequestBurst),
+		SnapshotRate: float64(c.SnapshotRate), SnapshotBurst: float64(c.SnapshotBurst),
+		Limits: liveLimits(c),
+	}
+}
+
 // ms is a setting in milliseconds as a duration.
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }

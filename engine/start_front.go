@@ -18,10 +18,8 @@ func (e *Engine) startFront(ctx context.Context) (err error) {
 	}
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.unnamed), Logger: e.log, Metrics: e.set,
-		Access: e.guard, Recognize: e.guard.Recognize, Reauth: e.reauth(), Limits: liveLimits(&e.cfg),
-		Origins: e.origins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
-		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
-		SnapshotRate: float64(e.cfg.SnapshotRate), SnapshotBurst: float64(e.cfg.SnapshotBurst),
+		Access: e.guard, Recognize: e.guard.Recognize, Reauth: e.reauth(), Bounds: bounds(&e.cfg),
+		Origins: e.origins, MaxMessageBytes: e.cfg.MaxMessageBytes,
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 		Arrivals: e.arrivals,
 	}); err != nil {

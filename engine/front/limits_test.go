@@ -31,8 +31,8 @@ func listener(t *testing.T, o Options, limits live.Limits) http.Handler {
 	}
 	if o.Live, err = live.New(live.Options{
 		Core: core, Writers: 1, Access: anonymous{}, Logger: log, Metrics: metrics.NewSet(), Origins: o.Origins,
-		MaxConnections: 10, MaxSubscriptions: 1, MaxMessageBytes: 4096, RequestRate: 1, RequestBurst: 1,
-		Heartbeat: time.Hour, WriteTimeout: time.Hour, Limits: limits,
+		Bounds:          live.Bounds{MaxConnections: 10, MaxSubscriptions: 1, RequestRate: 1, RequestBurst: 1, Limits: limits},
+		MaxMessageBytes: 4096, Heartbeat: time.Hour, WriteTimeout: time.Hour,
 	}); err != nil {
 		t.Fatal(err)
 	}

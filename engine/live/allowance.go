@@ -5,7 +5,7 @@ import "time"
 // Each connection has an allowance of snapshot bytes, because a subscribe of one line
 // can bring megabytes. The size is known only when the snapshot is sent, so it is
 // charged afterwards: paidUntil is the time by which all snapshots so far are paid off
-// at Options.SnapshotRate. While paidUntil is further away than Options.SnapshotBurst
+// at Bounds.SnapshotRate. While paidUntil is further away than Bounds.SnapshotBurst
 // covers, the next subscribe waits.
 //
 // An ordinary client subscribes once per connection, which the burst covers, and later
@@ -25,11 +25,11 @@ const maxAllowanceTimer = time.Second
 
 // snapshotDebt is how long the session's next snapshot has to wait.
 func (s *session) snapshotDebt() time.Duration {
-	until, o := s.paidUntil.Load(), &s.srv.opts
-	if until == 0 {
+	until, b := s.paidUntil.Load(), s.srv.bounds.Load()
+	if until == 0 || b.SnapshotRate <= 0 {
 		return 0
 	}
-	return time.Duration(until-s.srv.core.Now()) - atRate(o.SnapshotBurst, o.SnapshotRate)
+	return time.Duration(until-s.srv.core.Now()) - atRate(b.SnapshotBurst, b.SnapshotRate)
 }
 
 // atRate is how long that many bytes take at rate, in bytes per second.
@@ -61,7 +61,7 @@ func (s *session) overAllowance() bool {
 // it after the command.
 func (s *session) chargeSnapshot() {
 	s.allowanceWait.CompareAndSwap(allowanceOver, allowanceNone)
-	rate := s.srv.opts.SnapshotRate
+	rate := s.srv.bounds.Load().SnapshotRate
 	if bytes := s.conn.TakeSnapshotBytes(); rate > 0 && bytes > 0 {
 		s.paidUntil.Store(max(s.paidUntil.Load(), s.srv.core.Now()) + int64(atRate(float64(bytes), rate)))
 	}

@@ -114,9 +114,11 @@ func TestConcurrentFailuresAreBounded(t *testing.T) {
 // serverWithoutCore is a server for tests of what comes before the upgrade.
 func serverWithoutCore(o Options) *Server {
 	srv := &Server{opts: o, delays: newDelays(o.Limits.Pending)}
-	srv.opts.MaxConnections = 1 << 20
 	srv.m = newMeters(metrics.NewSet(), srv)
-	srv.limiter.o = o.Limits
+	o.MaxConnections = 1 << 20
+	if err := srv.SetBounds(o.Bounds); err != nil {
+		panic(err)
+	}
 	return srv
 }
 
@@ -137,7 +139,7 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var verified atomic.Int64
 		srv := serverWithoutCore(Options{
-			Limits:    Limits{Failures: AddressLimit{Most: 1}},
+			Bounds:    Bounds{Limits: Limits{Failures: AddressLimit{Most: 1}}},
 			Recognize: func(r *http.Request) bool { return r.Header.Get("Authorization") == "known" },
 			Access: &accessRule{authenticate: func(r *http.Request) (any, int) {
 				verified.Add(1)
@@ -201,7 +203,7 @@ func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verified := 0
 		srv := serverWithoutCore(Options{
-			Limits: Limits{Failures: AddressLimit{Most: 1}},
+			Bounds: Bounds{Limits: Limits{Failures: AddressLimit{Most: 1}}},
 			Access: &accessRule{authenticate: func(*http.Request) (any, int) { verified++; return nil, http.StatusUnauthorized }},
 		})
 		ask := func(ctx context.Context) (status int, after time.Duration) {

@@ -51,7 +51,7 @@ func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Dura
 	reason := ""
 	switch state {
 	case http.StateNew:
-		if reason = srv.httpConns.add(c, srv.peer(c), srv.opts.Limits); reason != "" {
+		if reason = srv.httpConns.add(c, srv.peer(c), srv.bounds.Load().Limits); reason != "" {
 			_ = c.Close()
 		}
 	case http.StateActive:

@@ -217,7 +217,7 @@ func (srv *Server) admit(r *http.Request) (from addrKey, reason string) {
 	if srv.overloaded() {
 		return addrKey{}, reasonQueued
 	}
-	if srv.open.Add(1) > int64(srv.opts.MaxConnections) {
+	if srv.open.Add(1) > int64(srv.bounds.Load().MaxConnections) {
 		srv.open.Add(-1)
 		return addrKey{}, reasonFull
 	}
@@ -230,5 +230,6 @@ func (srv *Server) admit(r *http.Request) (from addrKey, reason string) {
 }
 
 func (srv *Server) overloaded() bool {
-	return srv.opts.Limits.QueuedBytes > 0 && srv.queued.Load() > srv.opts.Limits.QueuedBytes
+	most := srv.bounds.Load().Limits.QueuedBytes
+	return most > 0 && srv.queued.Load() > most
 }

@@ -15,10 +15,12 @@ const memoryEvery = 500 * time.Millisecond
 // closed until three quarters of the limit are left. Memory that connections share
 // counts once; what each has alone (see account) counts in full.
 func (srv *Server) enforceMemory(ctx context.Context) {
-	if limit := srv.opts.Limits.QueuedBytes; limit > 0 {
-		again := false
-		every(ctx, memoryEvery, func() { again = srv.enforceOnce(limit, again) })
-	}
+	again := false
+	every(ctx, memoryEvery, func() {
+		if limit := srv.bounds.Load().Limits.QueuedBytes; limit > 0 {
+			again = srv.enforceOnce(limit, again)
+		}
+	})
 }
 
 // held is the memory that connections hold, in bytes; shared is the part of it that they

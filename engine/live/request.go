@@ -17,7 +17,7 @@ const topicPrefix = "event:"
 // request carries out one message of a client.
 func (s *session) request(data []byte) {
 	var r codec.Request
-	if !s.requests.take(s.srv.opts.RequestRate, s.srv.opts.RequestBurst, time.Now()) {
+	if b := s.srv.bounds.Load(); !s.requests.take(b.RequestRate, b.RequestBurst, time.Now()) {
 		_ = codec.ParseRequest(&r, data) // for its id
 		s.replyError(r.ID, "rate_limited", "too many requests")
 		s.throttle()
@@ -67,7 +67,7 @@ func (s *session) subscribe(r *codec.Request) {
 		s.srv.core.Subscribe(s.conn, sub.topic, interval, s.begin(nil))
 		return
 	}
-	if len(s.subscriptions) >= s.srv.opts.MaxSubscriptions {
+	if len(s.subscriptions) >= s.srv.bounds.Load().MaxSubscriptions {
 		s.replyError(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
 		return
 	}

@@ -16,7 +16,7 @@ import (
 // too long are refused, late.
 func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := serverWithoutCore(Options{Limits: Limits{Requests: AddressLimit{Most: 1}}})
+		srv := serverWithoutCore(Options{Bounds: Bounds{Limits: Limits{Requests: AddressLimit{Most: 1}}}})
 		h := srv.LimitRequests(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 		ask := func() (w *httptest.ResponseRecorder, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()
@@ -58,7 +58,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 // server does. Beyond the limit the answer comes at once and ends the connection.
 func TestDelayedRequestsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := serverWithoutCore(Options{Limits: Limits{Pending: 4, Requests: AddressLimit{Most: 1}}})
+		srv := serverWithoutCore(Options{Bounds: Bounds{Limits: Limits{Pending: 4, Requests: AddressLimit{Most: 1}}}})
 		h := srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		ctx, leave := context.WithCancel(t.Context())
 		ask := func() (w *httptest.ResponseRecorder, after time.Duration) {
@@ -147,7 +147,7 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 // Invalid handshakes, and those of foreign pages, are limited as others are.
 func TestBadHandshakesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := serverWithoutCore(Options{Limits: Limits{UpgradeRatePerAddress: AddressLimit{Most: 1}}, Access: &accessRule{}})
+		srv := serverWithoutCore(Options{Bounds: Bounds{Limits: Limits{UpgradeRatePerAddress: AddressLimit{Most: 1}}}, Access: &accessRule{}})
 		for name, r := range map[string]*http.Request{
 			"no handshake":   requestFrom("192.0.2.1:5", "/live", "Upgrade", "x"),
 			"a foreign page": requestFrom("192.0.2.2:5", "/live", "Origin", "https://evil.example"),

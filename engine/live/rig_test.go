@@ -104,9 +104,9 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 		shard: shard.Config{Shards: 2, Writers: 2, Window: 5 * time.Millisecond, FutureTolerance: 5 * time.Second, Deflate: NewDeflater},
 		live: Options{
 			InstanceID: "test", Logger: slog.New(slog.DiscardHandler), Metrics: set,
-			MaxConnections: 1000, MaxSubscriptions: 64, MaxMessageBytes: 4096,
-			RequestRate: 1e6, RequestBurst: 1e6,
-			Heartbeat: time.Hour, WriteTimeout: time.Hour, NotsentLowat: 16 << 10,
+			Bounds:          Bounds{MaxConnections: 1000, MaxSubscriptions: 64, RequestRate: 1e6, RequestBurst: 1e6},
+			MaxMessageBytes: 4096,
+			Heartbeat:       time.Hour, WriteTimeout: time.Hour, NotsentLowat: 16 << 10,
 		},
 		rule: &accessRule{},
 	}

@@ -49,19 +49,13 @@ type Options struct {
 	Logger     *slog.Logger
 	Metrics    *metrics.Set
 
-	Origins          origin.List   // whose pages may connect, beside those of the request's own origin
-	MaxConnections   int           // more are refused with 429
-	MaxSubscriptions int           // per connection
-	MaxMessageBytes  int           // longest message of a client
-	RequestRate      float64       // requests per second and connection
-	RequestBurst     float64       // requests that may come at once
-	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes bring; 0: no limit
-	SnapshotBurst    float64       // bytes of snapshots that may come at once, beyond one snapshot
-	Heartbeat        time.Duration // between pings; two without an answer end the connection
-	WriteTimeout     time.Duration // a connection ends if its socket takes no byte for so long
-	RingMaxAge       time.Duration // how long beyond the window a chunk may wait for a full socket before the queue is dropped; 0: no limit
-	NotsentLowat     int           // bytes that the kernel may hold unsent; 0: its default
-	Limits           Limits
+	Bounds
+	Origins         origin.List   // whose pages may connect, beside those of the request's own origin
+	MaxMessageBytes int           // longest message of a client
+	Heartbeat       time.Duration // between pings; two without an answer end the connection
+	WriteTimeout    time.Duration // a connection ends if its socket takes no byte for so long
+	RingMaxAge      time.Duration // how long beyond the window a chunk may wait for a full socket before the queue is dropped; 0: no limit
+	NotsentLowat    int           // bytes that the kernel may hold unsent; 0: its default
 	// Recognize reports whether the credential of a request was recently found good. It
 	// must be fast, and is called from any goroutine. nil: none is recognized.
 	Recognize func(*http.Request) bool
@@ -101,6 +95,7 @@ type Server struct {
 	writers  []*writer
 	passes   []*passTimer // one per writer
 	cursors  cursors
+	bounds   atomic.Pointer[Bounds]
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
@@ -122,7 +117,7 @@ func New(o Options) (*Server, error) {
 	if o.Reauth.Keeper != nil && o.Reauth.Every <= 0 {
 		return nil, fmt.Errorf("live: the interval at which sessions are asked about must be positive")
 	}
-	if o.Heartbeat <= 0 || o.WriteTimeout <= 0 || o.MaxConnections <= 0 || o.MaxMessageBytes <= 0 {
+	if o.Heartbeat <= 0 || o.WriteTimeout <= 0 || o.MaxMessageBytes <= 0 {
 		return nil, fmt.Errorf("live: heartbeat, write time-out and limits must be positive")
 	}
 	srv := &Server{
@@ -150,7 +145,9 @@ func New(o Options) (*Server, error) {
 	for _, l := range []*faultLog{&srv.faults, &srv.unnamedClients, &srv.unknownProxies, &srv.recheckRounds.faults} {
 		l.log = o.Logger
 	}
-	srv.limiter.o = o.Limits
+	if err := srv.SetBounds(o.Bounds); err != nil {
+		return nil, err
+	}
 	srv.httpConns.by, srv.httpConns.silent = map[addrKey]int{}, map[net.Conn]silence{}
 	return srv, nil
 }

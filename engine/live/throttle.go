@@ -28,7 +28,7 @@ func (s *session) throttle() {
 // countPing counts a ping frame, which is answered without a dispatcher. Beyond the
 // request rate it pauses the reader. The reader calls it.
 func (s *session) countPing() {
-	if o := &s.srv.opts; !s.pings.take(o.RequestRate, o.RequestBurst, time.Now()) {
+	if b := s.srv.bounds.Load(); !s.pings.take(b.RequestRate, b.RequestBurst, time.Now()) {
 		s.srv.m.throttles.Inc()
 		s.inbox.pause(s.srv.throttleTime)
 	}

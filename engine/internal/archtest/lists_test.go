@@ -52,6 +52,7 @@ var goFiles = []exception{
 	{"shard/internal/step/player.go", "the threads of a model, each ends before the schedule is checked; under the tag ringmodel only"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
 	{"cmd/pitwall/top.go", "the keys of the terminal, until the process ends"},
+	{"cmd/pitwall/progress.go", "one that tells how long a command takes; it ends with the command"},
 	{"bench/runner/*.go", "the publisher, the platform, the spectator that is withdrawn, and what happens beside the steady phase: the run waits"},
 	{"bench/attack/*.go", "one per attacker, and one that reads for some; Run waits"},
 	{"bench/clocks/*.go", "one per spectator, one that compares the screens, those of the proxy, and one per stream while a leg lasts; run and leg wait"},
