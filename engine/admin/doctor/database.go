@@ -63,6 +63,12 @@ func (e *examination) databaseFacts(f *db.Facts) {
 	} else {
 		e.ok("rights in PostgreSQL", "the role may read and write what is needed")
 	}
+	if len(f.Bloated) > 0 {
+		e.warn("bloat", "VACUUM (ANALYZE) them; see that autovacuum is on and that no old transaction or replication slot holds it back",
+			"dead rows fill %s: reads become slow and the disk fills", strings.Join(f.Bloated, ", "))
+	} else {
+		e.ok("bloat", "no table has many dead rows")
+	}
 	if len(f.WithoutTriggers) > 0 {
 		e.warn("triggers", "run pitwall migrate, or ALTER TABLE … ENABLE TRIGGER; NOTIFY_TRIGGERS=false accepts it for the tables of the platform",
 			"no trigger notifies of changes of %s: they are seen at the next refresh", strings.Join(f.WithoutTriggers, ", "))

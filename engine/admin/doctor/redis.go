@@ -36,16 +36,7 @@ func (e *examination) redis(ctx context.Context) {
 		e.fail("Redis", "change TELEMETRY_STREAMS", "%v", err)
 		return
 	}
-	f, err := c.Examine(ctx, keys[0])
-	switch {
-	case err != nil:
-		e.warn("Redis", "grant the right to INFO (+info) to see version, memory and persistence here", "it is reachable: %v", err)
-	case !f.Embedded:
-		e.ok("Redis", "%s is reachable", f.Server)
-		e.redisFacts(&f)
-	default:
-		e.ok("Redis", "the embedded Redis of another process is reachable")
-	}
+	e.redisNodes(ctx, c, keys)
 	e.redisRights(ctx, c, log)
 	for _, key := range keys {
 		e.stream(ctx, c, key)
@@ -54,6 +45,34 @@ func (e *examination) redis(ctx context.Context) {
 		e.warn("clock of Redis", "grant the right to TIME (+time)", "%v", err)
 	} else {
 		e.ahead = append(e.ahead, clock{"Redis", ahead, took})
+	}
+}
+
+// redisNodes looks at the server of each stream: there are several in a Cluster.
+func (e *examination) redisNodes(ctx context.Context, c *redis.Client, keys []string) {
+	on := map[string]int{} // streams by the server that they are on
+	for _, key := range keys {
+		f, err := c.Examine(ctx, key)
+		switch {
+		case err != nil:
+			e.warn("Redis", "grant the right to INFO (+info) to see version, memory and persistence here", "it is reachable: %v", err)
+			return
+		case f.Embedded:
+			e.ok("Redis", "the embedded Redis of another process is reachable")
+			return
+		}
+		if on[f.RunID]++; on[f.RunID] == 1 {
+			e.ok("Redis", "%s is reachable", f.Server)
+			e.redisFacts(&f)
+		}
+	}
+	const check = "streams in the Cluster"
+	switch {
+	case !c.IsCluster():
+	case len(keys) > 1 && len(on) == 1:
+		e.warn(check, "name the streams so that their keys have other slots (CLUSTER KEYSLOT), without a common {tag}", "all %d streams are on one node, which does the work of all", len(keys))
+	default:
+		e.ok(check, "%d of them, on %d nodes", len(keys), len(on))
 	}
 }
 

@@ -16,6 +16,9 @@ type Facts struct {
 	NoSync  bool // fsync is off: a crash of the machine destroys the database
 	// WithoutTriggers are the tables whose changes are not notified.
 	WithoutTriggers []string
+	// Bloated are the tables of which much is dead rows, such as "positions (40 % of 1200000
+	// rows, last vacuum never)".
+	Bloated []string
 	// MissingRights are the rights that the roles lack, such as "INSERT on positions".
 	MissingRights []string
 }
@@ -35,6 +38,18 @@ var neededRights = []struct {
 // rightsQuery names those of the given rights that the role lacks.
 const rightsQuery = `SELECT w.privilege || ' on ' || w.rel FROM unnest($1::text[], $2::text[]) AS w(rel, privilege)
 	WHERE to_regclass(w.rel) IS NOT NULL AND NOT has_table_privilege(to_regclass(w.rel), w.privilege)`
+
+// A table is bloated from that many dead rows on, if they are more than that share. That is
+// more than autovacuum leaves by default.
+const bloatRows, bloatShare = 10_000, 0.3
+
+// bloatQuery names the bloated tables, partitions of positions included.
+const bloatQuery = `SELECT relid::regclass::text || format(' (%s %% of %s rows, last vacuum %s)', n_dead_tup * 100 / (n_live_tup + n_dead_tup),
+		n_live_tup + n_dead_tup, coalesce(to_char(greatest(last_vacuum, last_autovacuum), 'YYYY-MM-DD'), 'never'))
+	FROM pg_stat_user_tables
+	WHERE n_dead_tup >= $1 AND n_dead_tup > $2::float8 * (n_live_tup + n_dead_tup)
+		AND (relname IN ('events', 'entries', 'entry_devices') OR relname LIKE 'positions%' OR relname LIKE 'pitwall\_%')
+	ORDER BY n_dead_tup DESC`
 
 // Examine asks the server of d for its Facts. archive also asks for the rights of the
 // archive. ok is false for SQLite, which has none of this.
@@ -62,6 +77,9 @@ func (p *postgres) examine(ctx context.Context, f *Facts, archive bool) error {
 		return err
 	}
 	if f.WithoutTriggers, err = p.withoutTriggers(ctx); err != nil {
+		return err
+	}
+	if f.Bloated, err = column1(ctx, p.pool, bloatQuery, bloatRows, bloatShare); err != nil {
 		return err
 	}
 	if f.MissingRights, err = lacking(ctx, p.pool, false); err != nil || !archive {

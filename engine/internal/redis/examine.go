@@ -10,6 +10,7 @@ import (
 // Facts are what a server tells of itself, for an operator.
 type Facts struct {
 	Server   string // name and version
+	RunID    string // of the server's process
 	Embedded bool   // it is the embedded server, which tells nothing else
 	// Policy is maxmemory-policy. Full is the share of maxmemory in use, from 0 to 1; 0
 	// without a maxmemory.
@@ -40,7 +41,7 @@ func (c *Client) Examine(ctx context.Context, key string) (Facts, error) {
 		}
 	}
 	f := Facts{
-		Server: "Redis " + info["redis_version"], Policy: info["maxmemory_policy"],
+		Server: "Redis " + info["redis_version"], RunID: info["run_id"], Policy: info["maxmemory_policy"],
 		AppendOnly: info["aof_enabled"] == "1", Replica: info["role"] == "slave",
 	}
 	if v := info["valkey_version"]; v != "" {
