@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 
+	"golang.org/x/term"
+
 	"pitwall/engine/admin"
 	"pitwall/engine/config"
 )
@@ -18,6 +20,15 @@ var (
 
 // terminal takes control sequences as they are. Who writes to it escapes the rest.
 var terminal io.Writer = os.Stdout
+
+// progressLine is where progress is shown, nil if that is no terminal. Only constant texts
+// and times are written to it.
+func progressLine() io.Writer {
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		return os.Stderr
+	}
+	return nil
+}
 
 // terminalFD is the descriptor of standard output, to ask about its terminal.
 func terminalFD() int { return int(os.Stdout.Fd()) }

@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // progress tells that a command still works: on a terminal in one line, which stays up to
@@ -27,8 +24,8 @@ type progress struct {
 // working runs a command that may take long. It writes its result to out.
 func working(what string, run func(out io.Writer) error) error {
 	p := &progress{what: what, every: 10 * time.Second, log: logger(progressLog()), result: stdout}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		p.every, p.line = time.Second, os.Stderr
+	if p.line = progressLine(); p.line != nil {
+		p.every = time.Second
 	}
 	return p.run(run)
 }
