@@ -130,9 +130,11 @@ func (c *crash) round(i int) {
 	c.first = c.start([]string{"one", "three"}[c.random.IntN(2)])
 }
 
-// stopSecond stops the second process cleanly.
+// stopSecond stops the second process cleanly, once it has recovered from the faults
+// before: one that stops while it waits to try again says that it left entries behind.
 func (c *crash) stopSecond() {
 	c.T.Helper()
+	c.Eventually("the second process to recover", func() bool { return c.second.Well(c.T) })
 	c.second.signal(syscall.SIGTERM)
 	if code := c.second.wait(); code != 0 {
 		c.T.Errorf("exit code %d of the process that left:\n%s", code, c.second.output())
