@@ -45,7 +45,8 @@ import (
 // anything, "$ts" for a time, any other "$name" for the value that was there
 // first. A snapshot with "part":"$all" is all its parts merged. In addition, the
 // rules of e2etest.Order hold for every client, no client may get a frame that
-// the transcript does not have, and no engine may log an error.
+// the transcript does not have, and no engine may log an error. A subscribed frame may
+// have a cursor that the transcript leaves out.
 //
 // go test ./engine/e2e/transcripts -update writes what was received into the
 // files, to be reviewed in the diff.
