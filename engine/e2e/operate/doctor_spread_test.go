@@ -32,9 +32,13 @@ func TestDoctorOfBloat(t *testing.T) {
 	s.SQL(`ALTER TABLE entries SET (autovacuum_enabled = off);
 		INSERT INTO entries SELECT 'gone-' || i, 'race' FROM generate_series(1, 12000) i;
 		DELETE FROM entries WHERE id LIKE 'gone-%'`)
-	s.Eventually("the statistics", func() bool { return s.Number("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'entries'") >= 12000 })
+	s.Eventually("the statistics", func() bool {
+		return s.Number("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'entries'") >= 12000
+	})
 	wantFinding(t, examine(t, s.Flags()...), doctor.Warning, "bloat", "entries (99 % of ", "last vacuum never", "VACUUM")
 	s.SQL("VACUUM entries")
-	s.Eventually("the statistics", func() bool { return s.Number("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'entries'") == 0 })
+	s.Eventually("the statistics", func() bool {
+		return s.Number("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'entries'") == 0
+	})
 	wantFinding(t, examine(t, s.Flags()...), doctor.OK, "bloat", "no table")
 }
