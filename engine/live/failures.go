@@ -25,12 +25,12 @@ type verification struct {
 // longer than maxDelay. Where ok is true, endVerification must follow.
 func (l *limiter) beginVerification(from addrKey, now time.Time) (v verification, wait time.Duration, ok bool) {
 	v.from = from
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	rate := float64(l.o.Failures.of(from))
 	if rate <= 0 {
 		return v, 0, true
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	b := &l.state(from, now).failures
 	if b.fill(rate, failureBurstSeconds*rate, now); b.tokens >= 1 {
 		return v, 0, true // it is charged only if it fails
@@ -43,12 +43,12 @@ func (l *limiter) beginVerification(from addrKey, now time.Time) (v verification
 // endVerification charges a failure, or takes back the charge of a verification that
 // did not fail.
 func (l *limiter) endVerification(v verification, failed bool, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	rate := float64(l.o.Failures.of(v.from))
 	if rate <= 0 || v.charged == failed {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	b, burst := &l.state(v.from, now).failures, failureBurstSeconds*rate
 	b.fill(rate, burst, now)
 	if failed {

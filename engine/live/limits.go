@@ -100,9 +100,8 @@ var accessReasons = map[int]string{
 // limiter counts handshakes, connections and requests by address. Any goroutine may use
 // it.
 type limiter struct {
-	o Limits
-
-	mu       sync.Mutex
+	mu       sync.Mutex // guards all
+	o        Limits
 	upgrades bucket // of all addresses
 	requests bucket // of all addresses, for requests that are not handshakes
 	by       map[addrKey]*addrState
