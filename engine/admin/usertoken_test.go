@@ -59,14 +59,14 @@ func (k *tokens) delay(event string) {
 func TestUserTokensAreMadeAndExplained(t *testing.T) {
 	k := newTokens(t)
 	var made, notes bytes.Buffer
-	if err := CreateUserToken(t.Context(), userOptions(), UserToken{User: "ada", Events: []string{"race", "rally-*"}, TTL: time.Hour}, slog.New(slog.DiscardHandler), &made, &notes); err != nil {
+	if err := CreateUserToken(t.Context(), userOptions(), UserToken{User: "ada", Events: []string{"race", "rally-*"}, TTL: 90 * time.Minute}, slog.New(slog.DiscardHandler), &made, &notes); err != nil {
 		t.Fatal(err)
 	}
 	token := strings.TrimSpace(made.String())
 	_, id, _ := strings.Cut(notes.String(), "id ")
 	id, _, _ = strings.Cut(id, " ")
 	output, good := k.check(userOptions(), token, "", false)
-	for _, w := range []string{"user token", "accepted     yes", "HS256, verified", "ada", id, "the public ones; race, rally-*", "in 59m"} {
+	for _, w := range []string{"user token", "accepted     yes", "HS256, verified", "ada", id, "the public ones; race, rally-*", ", in 1h"} {
 		if !strings.Contains(output, w) {
 			t.Errorf("%q is missing in:\n%s", w, output)
 		}
