@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 
 	"pitwall/engine/admin"
 	"pitwall/engine/config"
@@ -62,16 +61,14 @@ type deadReplayCmd struct{ deadChoice }
 
 // Run replays dead letters.
 func (c *deadReplayCmd) Run(ctx context.Context) error {
-	return working("replaying dead letters", func(out io.Writer) error {
-		return admin.DeadReplay(ctx, c.Streams, c.selection(), quiet(), out)
-	})
+	defer working("replaying dead letters")()
+	return admin.DeadReplay(ctx, c.Streams, c.selection(), quiet(), stdout)
 }
 
 type deadDropCmd struct{ deadChoice }
 
 // Run deletes dead letters.
 func (c *deadDropCmd) Run(ctx context.Context) error {
-	return working("dropping dead letters", func(out io.Writer) error {
-		return admin.DeadDrop(ctx, c.Streams, c.selection(), quiet(), out)
-	})
+	defer working("dropping dead letters")()
+	return admin.DeadDrop(ctx, c.Streams, c.selection(), quiet(), stdout)
 }

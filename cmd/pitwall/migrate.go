@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 
 	"pitwall/engine/admin"
 	"pitwall/engine/config"
@@ -19,9 +18,8 @@ type migrateStatusCmd struct{ config.Database }
 
 // Run applies the pending migrations.
 func (c *migrateUpCmd) Run(ctx context.Context) error {
-	return working("migrating the database", func(out io.Writer) error {
-		return admin.MigrateUp(ctx, c.Database, quiet(), out)
-	})
+	defer working("migrating the database")()
+	return admin.MigrateUp(ctx, c.Database, quiet(), stdout)
 }
 
 // Run lists the migrations.

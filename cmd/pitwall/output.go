@@ -12,42 +12,42 @@ import (
 )
 
 // All output goes through these writers, so that no control characters from records,
-// servers or clients reach a terminal.
+// servers or clients reach a terminal, and so that nothing is written into the line that
+// shows progress.
 var (
-	stdout = admin.Plain(os.Stdout)
-	stderr = admin.Plain(os.Stderr)
+	stdout io.Writer = beside{line, admin.Plain(os.Stdout)}
+	stderr io.Writer = beside{line, admin.Plain(os.Stderr)}
 )
+
+// line shows the progress of a command, if standard error is a terminal. Only constant
+// texts and times are written to it.
+var line = newProgressLine()
+
+func newProgressLine() *progressLine {
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		return &progressLine{terminal: os.Stderr}
+	}
+	return &progressLine{}
+}
 
 // terminal takes control sequences as they are. Who writes to it escapes the rest.
 var terminal io.Writer = os.Stdout
-
-// progressLine is where progress is shown, nil if that is no terminal. Only constant texts
-// and times are written to it.
-func progressLine() io.Writer {
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		return os.Stderr
-	}
-	return nil
-}
 
 // terminalFD is the descriptor of standard output, to ask about its terminal.
 func terminalFD() int { return int(os.Stdout.Fd()) }
 
 // onTerminal reports whether standard output is a terminal.
-func onTerminal() bool {
-	info, err := os.Stdout.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func onTerminal() bool { return term.IsTerminal(terminalFD()) }
 
 func logger(c config.Log) *slog.Logger { return c.NewLogger(os.Stderr) }
 
-// quiet returns a logger for commands that print their results themselves.
-func quiet() *slog.Logger {
-	return logger(config.Log{LogLevel: "warn", LogFormat: logFormat(os.Args[1:])})
+// commandLogger returns a logger for a command that is not serve.
+func commandLogger(level string) *slog.Logger {
+	return logger(config.Log{LogLevel: level, LogFormat: logFormat(os.Args[1:])})
 }
 
-// progressLog is how a command logs that it still works.
-func progressLog() config.Log { return config.Log{LogLevel: "info", LogFormat: logFormat(os.Args[1:])} }
+// quiet returns a logger for commands that print their results themselves.
+func quiet() *slog.Logger { return commandLogger("warn") }
 
 // leveled returns a logger whose level the caller may change.
 func leveled(c config.Log, level *slog.LevelVar) *slog.Logger { return c.NewLoggerAt(os.Stderr, level) }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"pitwall/engine/admin"
@@ -20,9 +19,8 @@ type partitionEnableCmd struct{ config.Database }
 
 // Run enables partitions.
 func (c *partitionEnableCmd) Run(ctx context.Context) error {
-	return working("enabling partitions", func(out io.Writer) error {
-		return admin.EnablePartitions(ctx, c.Database, quiet(), out)
-	})
+	defer working("enabling partitions")()
+	return admin.EnablePartitions(ctx, c.Database, quiet(), stdout)
 }
 
 type partitionEnsureCmd struct {
@@ -58,7 +56,6 @@ func (c *partitionEnsureCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return working("creating partitions", func(out io.Writer) error {
-		return admin.EnsurePartitions(ctx, c.Database, from, c.Months, quiet(), out)
-	})
+	defer working("creating partitions")()
+	return admin.EnsurePartitions(ctx, c.Database, from, c.Months, quiet(), stdout)
 }

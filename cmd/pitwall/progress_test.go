@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"log/slog"
 	"regexp"
@@ -34,33 +33,29 @@ func (s *shared) String() string {
 	return s.b.String()
 }
 
-// While a command works, a terminal shows one line, which is gone when the result comes; a
-// log gets lines. The result and the error are those of the command.
+// While a command works, a terminal shows one line, in whose place the result comes. A log
+// gets lines.
 func TestProgressOfLongCommands(t *testing.T) {
+	const shown = `importing, [0-9.]+m?s\r\x1b\[K`
 	for _, c := range []struct {
 		name     string
 		terminal bool
 		want     string
 	}{
-		{"terminal", true, `^(\r\x1b\[Kimporting, [0-9.]+m?s)+(\r\x1b\[K)+(importing, [0-9.]+m?s(\r\x1b\[K)+)*$`},
-		{"log", false, `^(time=\S+ level=INFO msg="still working" on=importing for=[0-9.]+m?s\n)+$`},
+		{"terminal", true, `^(` + shown + `)+12 rows\n(` + shown + `)*$`},
+		{"log", false, `^(time=\S+ level=INFO msg="still working" on=importing for=[0-9.]+m?s\n)+12 rows\n(time=.*\n)*$`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, result := &shared{written: make(chan struct{}, 1)}, &bytes.Buffer{}
-			p := &progress{what: "importing", every: time.Millisecond, log: slog.New(slog.NewTextHandler(out, nil)), result: result}
+			out := &shared{written: make(chan struct{}, 1)}
+			l := &progressLine{}
 			if c.terminal {
-				p.line = out
+				l.terminal = out
 			}
-			failed := errors.New("failed")
-			err := p.run(func(w io.Writer) error {
-				<-out.written
-				<-out.written
-				_, _ = io.WriteString(w, "12 rows\n")
-				return failed
-			})
-			if !errors.Is(err, failed) || result.String() != "12 rows\n" {
-				t.Errorf("error %v, result %q", err, result)
-			}
+			done := l.working("importing", time.Millisecond, slog.New(slog.NewTextHandler(out, nil)))
+			<-out.written
+			<-out.written
+			_, _ = io.WriteString(beside{l, out}, "12 rows\n")
+			done()
 			if !regexp.MustCompile(c.want).MatchString(out.String()) {
 				t.Errorf("got %q, want %s", out, c.want)
 			}

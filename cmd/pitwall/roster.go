@@ -35,9 +35,8 @@ func (c *rosterImportCmd) Run(ctx context.Context) error {
 		defer f.Close()
 		in = f
 	}
-	return working("importing the roster", func(out io.Writer) error {
-		return admin.ImportRoster(ctx, c.Database, in, c.DryRun, quiet(), out)
-	})
+	defer working("importing the roster")()
+	return admin.ImportRoster(ctx, c.Database, in, c.DryRun, quiet(), stdout)
 }
 
 type rosterListCmd struct {
@@ -59,17 +58,15 @@ type rosterExportCmd struct {
 // Run writes the roster.
 func (c *rosterExportCmd) Run(ctx context.Context) error {
 	if c.File == "-" {
-		return working("exporting the roster", func(out io.Writer) error {
-			return admin.ExportRoster(ctx, c.Database, c.Event, quiet(), out, stderr)
-		})
+		defer working("exporting the roster")()
+		return admin.ExportRoster(ctx, c.Database, c.Event, quiet(), stdout, stderr)
 	}
 	f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("create the file: %w", err)
 	}
-	return working("exporting the roster", func(io.Writer) error {
-		return errors.Join(admin.ExportRoster(ctx, c.Database, c.Event, quiet(), f, stderr), f.Close())
-	})
+	defer working("exporting the roster")()
+	return errors.Join(admin.ExportRoster(ctx, c.Database, c.Event, quiet(), f, stderr), f.Close())
 }
 
 type rosterRemoveCmd struct {
@@ -91,7 +88,6 @@ func (c *rosterRemoveCmd) Validate() error {
 
 // Run removes a part of the roster.
 func (c *rosterRemoveCmd) Run(ctx context.Context) error {
-	return working("removing from the roster", func(out io.Writer) error {
-		return admin.RemoveFromRoster(ctx, c.Database, c.Event, c.Entry, c.Device, c.DryRun, quiet(), out)
-	})
+	defer working("removing from the roster")()
+	return admin.RemoveFromRoster(ctx, c.Database, c.Event, c.Entry, c.Device, c.DryRun, quiet(), stdout)
 }

@@ -31,8 +31,7 @@ func (c *topCmd) Validate() error {
 
 // Run shows what a running process does until q, Ctrl-C, SIGINT or SIGTERM.
 func (c *topCmd) Run(ctx context.Context) (err error) {
-	out := terminalFD()
-	if c.Once || !term.IsTerminal(out) {
+	if c.Once || !onTerminal() {
 		return monitor.Top(ctx, c.Target, stdout)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -46,7 +45,7 @@ func (c *topCmd) Run(ctx context.Context) (err error) {
 		go awaitQuit(os.Stdin, stop) // ends with the process
 	}
 	size := func() (columns, rows int) {
-		columns, rows, err := term.GetSize(out)
+		columns, rows, err := term.GetSize(terminalFD())
 		if err != nil || columns <= 0 || rows <= 0 {
 			return 80, 24
 		}
