@@ -29,16 +29,13 @@ func (e *Engine) Reload(cfg config.Config) error {
 	if err := Check(&cfg); err != nil {
 		return err
 	}
-	keys, err := cfg.ReadKeys()
+	o, err := AccessOptions(&cfg.Access)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	if e.guard != nil {
-		if everybodyMayWatch(&cfg.Access) {
-			keys.Link, keys.PreviousLink = nil, nil
-		}
-		errs = append(errs, e.guard.Reload(access.Secrets{Token: keys.Token, Public: keys.Public, Link: keys.Link, PreviousLink: keys.PreviousLink}))
+		errs = append(errs, e.guard.Reload(access.Secrets{Token: o.JWT.Secret, Public: o.JWT.Keys, Link: o.LinkSecret, PreviousLink: o.PreviousLinkSecret}))
 	}
 	if e.front != nil {
 		errs = append(errs, e.front.ReloadCertificate())

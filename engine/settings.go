@@ -29,7 +29,7 @@ func liveLimits(c *config.Config) live.Limits {
 	}
 	return live.Limits{
 		Connections: perAddress(c.PerAddress, defaultPerAddress), UpgradeRatePerAddress: perAddress(c.UpgradeRatePerAddress, defaultUpgradeRate),
-		UpgradeRate: float64(c.UpgradeRate), QueuedBytes: int64(c.MaxQueuedBytes), TrustedProxies: c.Proxies(),
+		UpgradeRate: float64(c.UpgradeRate), QueuedBytes: int64(c.MaxQueuedBytes),
 		Requests: perAddress(c.HTTPRatePerAddress, defaultHTTPRate), AllRequests: float64(c.HTTPRate),
 		Failures: perAddress(c.AuthFailures, defaultAuthFailures),
 		Pending:  c.HTTPMaxConnections, PendingPerAddress: perAddress(c.HTTPPerAddress, defaultHTTPPerAddress),

@@ -18,7 +18,7 @@ func (e *Engine) startFront(ctx context.Context) (err error) {
 	}
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.unnamed), Logger: e.log, Metrics: e.set,
-		Access: e.guard, Recognize: e.guard.Recognize, Reauth: e.reauth(), Bounds: bounds(&e.cfg),
+		Access: e.guard, Recognize: e.guard.Recognize, Reauth: e.reauth(), Bounds: bounds(&e.cfg), TrustedProxies: e.cfg.Proxies(),
 		Origins: e.origins, MaxMessageBytes: e.cfg.MaxMessageBytes,
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 		Arrivals: e.arrivals,

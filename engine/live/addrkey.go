@@ -57,7 +57,7 @@ func peerOf(r *http.Request) (at netip.Addr, ok bool) {
 // trusted reports whether a request comes from a trusted proxy.
 func (srv *Server) trusted(r *http.Request) bool {
 	peer, ok := peerOf(r)
-	return ok && within(peer, srv.opts.Limits.TrustedProxies)
+	return ok && within(peer, srv.opts.TrustedProxies)
 }
 
 // parseHop parses an address, with or without a port.

@@ -16,21 +16,14 @@ type Bounds struct {
 var errBounds = errors.New("live: limits must be positive")
 
 // SetBounds puts other limits in force. Connections and subscriptions beyond a lower limit
-// stay; only new ones are refused. TrustedProxies stay as they were. Any goroutine may call
-// it.
+// stay; only new ones are refused. Any goroutine may call it.
 func (srv *Server) SetBounds(b Bounds) error {
 	if b.MaxConnections <= 0 {
 		return errBounds
 	}
-	b.Limits.TrustedProxies = srv.opts.Limits.TrustedProxies
 	srv.bounds.Store(&b)
-	srv.limiter.set(b.Limits)
 	return nil
 }
 
-// set puts other limits in force.
-func (l *limiter) set(o Limits) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.o = o
-}
+// limits are those in force.
+func (srv *Server) limits() *Limits { return &srv.bounds.Load().Limits }

@@ -52,7 +52,7 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
 // returnTime is how long the clients of a drain may take to come back, in ms: as many
 // per second as one instance lets in.
 func (srv *Server) returnTime() int64 {
-	rate := srv.bounds.Load().Limits.UpgradeRate
+	rate := srv.limits().UpgradeRate
 	if rate <= 0 {
 		rate = defaultReturn
 	}

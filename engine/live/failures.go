@@ -23,14 +23,14 @@ type verification struct {
 
 // beginVerification permits a verification, after wait. ok is false if that would be
 // longer than maxDelay. Where ok is true, endVerification must follow.
-func (l *limiter) beginVerification(from addrKey, now time.Time) (v verification, wait time.Duration, ok bool) {
+func (l *limiter) beginVerification(o *Limits, from addrKey, now time.Time) (v verification, wait time.Duration, ok bool) {
 	v.from = from
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	rate := float64(l.o.Failures.of(from))
+	rate := float64(o.Failures.of(from))
 	if rate <= 0 {
 		return v, 0, true
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	b := &l.state(from, now).failures
 	if b.fill(rate, failureBurstSeconds*rate, now); b.tokens >= 1 {
 		return v, 0, true // it is charged only if it fails
@@ -42,13 +42,13 @@ func (l *limiter) beginVerification(from addrKey, now time.Time) (v verification
 
 // endVerification charges a failure, or takes back the charge of a verification that
 // did not fail.
-func (l *limiter) endVerification(v verification, failed bool, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	rate := float64(l.o.Failures.of(v.from))
+func (l *limiter) endVerification(o *Limits, v verification, failed bool, now time.Time) {
+	rate := float64(o.Failures.of(v.from))
 	if rate <= 0 || v.charged == failed {
 		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	b, burst := &l.state(v.from, now).failures, failureBurstSeconds*rate
 	b.fill(rate, burst, now)
 	if failed {
@@ -63,20 +63,20 @@ func (l *limiter) endVerification(v verification, failed bool, now time.Time) {
 // authenticate returns the identity of a request. reason is "" if the client may come
 // in. A bad credential that had to wait ends its connection, as a delayed refusal does.
 func (srv *Server) authenticate(w http.ResponseWriter, r *http.Request, from addrKey) (identity any, status int, reason string) {
-	v := verification{from: from}
+	v, limits := verification{from: from}, srv.limits()
 	if known := srv.opts.Recognize; known == nil || !known(r) {
 		wait, ok := time.Duration(0), false
-		if v, wait, ok = srv.limiter.beginVerification(from, time.Now()); !ok {
+		if v, wait, ok = srv.limiter.beginVerification(limits, from, time.Now()); !ok {
 			return nil, http.StatusTooManyRequests, reasonFailures
 		}
 		if !srv.delays.wait(r.Context(), wait) {
-			srv.limiter.endVerification(v, false, time.Now())
+			srv.limiter.endVerification(limits, v, false, time.Now())
 			return nil, http.StatusTooManyRequests, reasonFailures
 		}
 	}
 	identity, status = srv.opts.Access.Authenticate(r)
 	failed := status == http.StatusUnauthorized
-	srv.limiter.endVerification(v, failed, time.Now())
+	srv.limiter.endVerification(limits, v, failed, time.Now())
 	if v.charged && failed {
 		w.Header().Set("Connection", "close")
 	}

@@ -19,17 +19,17 @@ import (
 func TestFailuresNeverGiveCredit(t *testing.T) {
 	const rate = 2
 	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.2")), time.Now()
-	l := &limiter{o: Limits{Failures: AddressLimit{Most: rate}}}
-	early, _, _ := l.beginVerification(a, now)
+	l, o := &limiter{}, &Limits{Failures: AddressLimit{Most: rate}}
+	early, _, _ := l.beginVerification(o, a, now)
 	b := &l.state(a, now).failures
 	for {
-		if _, _, ok := l.beginVerification(a, now); !ok {
+		if _, _, ok := l.beginVerification(o, a, now); !ok {
 			break
 		}
 		b.tokens-- // as failures do that come at the same time
 	}
 	before := b.tokens
-	l.endVerification(early, true, now)
+	l.endVerification(o, early, true, now)
 	if b.tokens > before {
 		t.Errorf("a failure raised the budget from %v to %v", before, b.tokens)
 	}
@@ -42,12 +42,12 @@ func TestFailureBudget(t *testing.T) {
 	a, b := addrKeyOf(netip.MustParseAddr("2001:db8::1")), addrKeyOf(netip.MustParseAddr("192.0.2.2"))
 	neighbour := addrKeyOf(netip.MustParseAddr("2001:db8::ffff"))
 	now := time.Now()
-	l := &limiter{o: Limits{Failures: AddressLimit{Most: rate, SpareLoopback: true}}}
+	l, o := &limiter{}, &Limits{Failures: AddressLimit{Most: rate, SpareLoopback: true}}
 	try := func(from addrKey, good bool) (wait time.Duration, ok bool) {
 		t.Helper()
-		v, wait, ok := l.beginVerification(from, now)
+		v, wait, ok := l.beginVerification(o, from, now)
 		if ok {
-			l.endVerification(v, !good, now)
+			l.endVerification(o, v, !good, now)
 		}
 		return wait, ok
 	}
@@ -93,20 +93,20 @@ func TestFailureBudget(t *testing.T) {
 // up no more than the burst.
 func TestConcurrentFailuresAreBounded(t *testing.T) {
 	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()
-	l := &limiter{o: Limits{Failures: AddressLimit{Most: 1}}}
+	l, o := &limiter{}, &Limits{Failures: AddressLimit{Most: 1}}
 	var all []verification
 	for range 1000 {
-		v, _, ok := l.beginVerification(a, now)
+		v, _, ok := l.beginVerification(o, a, now)
 		if !ok || v.charged {
 			t.Fatalf("allowed %v, charged %v; want true, false", ok, v.charged)
 		}
 		all = append(all, v)
 	}
 	for _, v := range all {
-		l.endVerification(v, true, now)
+		l.endVerification(o, v, true, now)
 	}
 	now = now.Add(failureBurstSeconds*time.Second + time.Second)
-	if _, wait, ok := l.beginVerification(a, now); wait != 0 || !ok {
+	if _, wait, ok := l.beginVerification(o, a, now); wait != 0 || !ok {
 		t.Errorf("after the time of a burst: wait %v, allowed %v; want 0, true", wait, ok)
 	}
 }
@@ -219,7 +219,7 @@ func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
 			go ask(ctx)
 		}
 		synctest.Wait()
-		if _, _, ok := srv.limiter.beginVerification(addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()); ok {
+		if _, _, ok := srv.limiter.beginVerification(srv.limits(), addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()); ok {
 			t.Fatal("a credential may wait although as many wait as may")
 		}
 		leave()

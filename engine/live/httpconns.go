@@ -51,7 +51,7 @@ func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Dura
 	reason := ""
 	switch state {
 	case http.StateNew:
-		if reason = srv.httpConns.add(c, srv.peer(c), srv.bounds.Load().Limits); reason != "" {
+		if reason = srv.httpConns.add(srv.limits(), c, srv.peer(c)); reason != "" {
 			_ = c.Close()
 		}
 	case http.StateActive:
@@ -68,14 +68,14 @@ func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Dura
 // trusted proxy, whose client is not known before the request.
 func (srv *Server) peer(c net.Conn) addrKey {
 	ap, err := netip.ParseAddrPort(innermost(c).RemoteAddr().String())
-	if err != nil || within(ap.Addr().Unmap(), srv.opts.Limits.TrustedProxies) {
+	if err != nil || within(ap.Addr().Unmap(), srv.opts.TrustedProxies) {
 		return addrKey{}
 	}
 	return addrKeyOf(ap.Addr())
 }
 
 // add counts a connection, also one that it refuses: remove follows when that is closed.
-func (h *httpConns) add(c net.Conn, from addrKey, o Limits) (reason string) {
+func (h *httpConns) add(o *Limits, c net.Conn, from addrKey) (reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all++

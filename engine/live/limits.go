@@ -23,9 +23,6 @@ type Limits struct {
 	AllRequests           float64      // the same of all addresses together, not counting a small share of each
 	Failures              AddressLimit // bad credentials per second; see failures.go
 	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.enforceMemory
-
-	// TrustedProxies may name the client of a request in X-Forwarded-For.
-	TrustedProxies []netip.Prefix
 }
 
 // AddressLimit is a limit for each IPv4 address or IPv6 /64. Zero is no limit.
@@ -97,13 +94,12 @@ var accessReasons = map[int]string{
 	http.StatusServiceUnavailable: reasonPlatform,
 }
 
-// limiter counts handshakes, connections and requests by address. Any goroutine may use
-// it.
+// limiter counts handshakes, connections and requests by address. Its methods are given
+// the limits in force, which may change. Any goroutine may use it.
 type limiter struct {
 	mu       sync.Mutex // guards all
-	o        Limits
-	upgrades bucket // of all addresses
-	requests bucket // of all addresses, for requests that are not handshakes
+	upgrades bucket     // of all addresses
+	requests bucket     // of all addresses, for requests that are not handshakes
 	by       map[addrKey]*addrState
 	swept    time.Time // when forgetIdle last looked
 }
@@ -125,17 +121,17 @@ const forgetAfter = 3 * failureBurstSeconds * time.Second
 // admit counts a handshake and a connection. reason is "" unless that exceeds a limit;
 // then no connection is counted. The limits of the address come before the rate of all:
 // a client that is refused for its own address takes nothing from others.
-func (l *limiter) admit(from addrKey, now time.Time) (reason string) {
+func (l *limiter) admit(o *Limits, from addrKey, now time.Time) (reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.state(from, now)
-	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !a.upgrades.take(r, burstSeconds*r, now) {
+	if r := float64(o.UpgradeRatePerAddress.of(from)); r > 0 && !a.upgrades.take(r, burstSeconds*r, now) {
 		return reasonAddrRate
 	}
-	if limit := l.o.Connections.of(from); limit > 0 && a.open >= limit {
+	if limit := o.Connections.of(from); limit > 0 && a.open >= limit {
 		return reasonAddress
 	}
-	if r := l.o.UpgradeRate; r > 0 && !l.upgrades.take(r, burstSeconds*r, now) {
+	if r := o.UpgradeRate; r > 0 && !l.upgrades.take(r, burstSeconds*r, now) {
 		return reasonRate
 	}
 	a.open++
@@ -185,7 +181,7 @@ func (l *limiter) forgetIdle(now time.Time) {
 
 // addrOf returns the key that a request is counted under.
 func (srv *Server) addrOf(r *http.Request) addrKey {
-	at, _ := clientAddr(r, srv.opts.Limits.TrustedProxies)
+	at, _ := clientAddr(r, srv.opts.TrustedProxies)
 	return addrKeyOf(at)
 }
 
@@ -193,7 +189,7 @@ func (srv *Server) addrOf(r *http.Request) addrKey {
 // the limits of an address cannot work. Call it only for requests that are served:
 // strangers could fill the log with others. Any goroutine may call it.
 func (srv *Server) NoteProxy(r *http.Request) {
-	at, known := clientAddr(r, srv.opts.Limits.TrustedProxies)
+	at, known := clientAddr(r, srv.opts.TrustedProxies)
 	if !known {
 		srv.unnamedClients.warn("a trusted proxy names no client; its requests are not limited by address", errNoClient)
 		return
@@ -222,13 +218,13 @@ func (srv *Server) admit(r *http.Request) (from addrKey, reason string) {
 	}
 	srv.NoteProxy(r)
 	from = srv.addrOf(r)
-	if reason = srv.limiter.admit(from, time.Now()); reason != "" {
+	if reason = srv.limiter.admit(srv.limits(), from, time.Now()); reason != "" {
 		srv.open.Add(-1)
 	}
 	return from, reason
 }
 
 func (srv *Server) overloaded() bool {
-	most := srv.bounds.Load().Limits.QueuedBytes
+	most := srv.limits().QueuedBytes
 	return most > 0 && srv.queued.Load() > most
 }

@@ -75,13 +75,13 @@ func TestLimiter(t *testing.T) {
 	a, b := addrKeyOf(netip.MustParseAddr("192.0.2.1")), addrKeyOf(netip.MustParseAddr("192.0.2.2"))
 	c := addrKeyOf(netip.MustParseAddr("192.0.2.3"))
 	local := addrKeyOf(netip.MustParseAddr("127.0.0.1"))
+	l, o := &limiter{}, &Limits{Connections: AddressLimit{Most: 2, SpareLoopback: true}}
 	enter := func(l *limiter, from addrKey, want string) {
 		t.Helper()
-		if got := l.admit(from, now); got != want {
+		if got := l.admit(o, from, now); got != want {
 			t.Errorf("admit %v: got reason %q, want %q", from, got, want)
 		}
 	}
-	l := &limiter{o: Limits{Connections: AddressLimit{Most: 2, SpareLoopback: true}}}
 	for range 3 {
 		enter(l, local, "")
 		enter(l, addrKey{}, "")
@@ -93,7 +93,7 @@ func TestLimiter(t *testing.T) {
 	l.release(a)
 	enter(l, a, "")
 
-	l = &limiter{o: Limits{UpgradeRate: 2, UpgradeRatePerAddress: AddressLimit{Most: 1}}}
+	l, o = &limiter{}, &Limits{UpgradeRate: 2, UpgradeRatePerAddress: AddressLimit{Most: 1}}
 	for range burstSeconds {
 		enter(l, a, "")
 	}
@@ -125,8 +125,8 @@ func TestRequestsOfOneAddress(t *testing.T) {
 	r := start(t, nil, func(su *setup) {
 		su.live.Limits = Limits{
 			Requests: AddressLimit{Most: 1}, UpgradeRatePerAddress: AddressLimit{Most: 1},
-			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		}
+		su.live.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
 	r.srv.delays.delayed = nil // no request may wait, so answers come at once
 	served := 0
@@ -158,7 +158,7 @@ func TestRequestsOfOneAddress(t *testing.T) {
 		t.Errorf("%d requests were served and %d refused, want %d and 2", served, refused, requestBurstSeconds+2)
 	}
 	// The limit of handshakes is another one.
-	if reason := r.srv.limiter.admit(addrKeyOf(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {
+	if reason := r.srv.limiter.admit(r.srv.limits(), addrKeyOf(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {
 		t.Errorf("a handshake is refused for %s, want it admitted", reason)
 	}
 }

@@ -17,7 +17,7 @@ const memoryEvery = 500 * time.Millisecond
 func (srv *Server) enforceMemory(ctx context.Context) {
 	again := false
 	every(ctx, memoryEvery, func() {
-		if limit := srv.bounds.Load().Limits.QueuedBytes; limit > 0 {
+		if limit := srv.limits().QueuedBytes; limit > 0 {
 			again = srv.enforceOnce(limit, again)
 		}
 	})

@@ -36,7 +36,7 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 	}
 	set.NewGauge("processor_live_connections", func() float64 { return float64(srv.Connections()) })
 	set.NewGauge("processor_live_queued_bytes", func() float64 { return float64(srv.queued.Load()) })
-	set.NewGauge("processor_live_queued_bytes_limit", func() float64 { return float64(srv.bounds.Load().Limits.QueuedBytes) })
+	set.NewGauge("processor_live_queued_bytes_limit", func() float64 { return float64(srv.limits().QueuedBytes) })
 	m.announce()
 	set.RegisterMetricsWriter(func(w io.Writer) {
 		m.latency.write(w, "processor_live_delivery_latency_seconds")

@@ -19,17 +19,17 @@ const (
 
 // request counts an HTTP request, which has to wait for its turn. ok is false if that
 // takes longer than maxDelay.
-func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok bool) {
+func (l *limiter) request(o *Limits, from addrKey, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.state(from, now)
-	own := float64(l.o.Requests.of(from))
+	own := float64(o.Requests.of(from))
 	if own > 0 {
 		if wait, ok = a.requests.reserve(own, requestBurstSeconds*own, maxDelay, now); !ok {
 			return 0, false
 		}
 	}
-	all := l.o.AllRequests
+	all := o.AllRequests
 	if all <= 0 || from != (addrKey{}) && a.share.take(requestShare, requestShareBurst, now) {
 		return wait, true
 	}
@@ -46,7 +46,7 @@ func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok b
 // has limits of its own.
 func (srv *Server) LimitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		wait, ok := srv.limiter.request(srv.addrOf(r), time.Now())
+		wait, ok := srv.limiter.request(srv.limits(), srv.addrOf(r), time.Now())
 		if ok && srv.delays.wait(r.Context(), wait) {
 			next.ServeHTTP(w, r)
 			return

@@ -108,12 +108,12 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 	const all = 20
 	now := time.Now()
-	l := &limiter{o: Limits{Requests: AddressLimit{Most: 1000}, AllRequests: all}}
+	l, o := &limiter{}, &Limits{Requests: AddressLimit{Most: 1000}, AllRequests: all}
 	at := func(n int) addrKey { return addrKeyOf(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})) }
 	answered, waited, refused := 0, 0, 0
 	for n := range 10 {
 		for range 200 {
-			switch wait, ok := l.request(at(n), now); {
+			switch wait, ok := l.request(o, at(n), now); {
 			case !ok:
 				refused++
 			case wait > 0:
@@ -127,11 +127,11 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 		t.Errorf("%d were answered at once, %d waited and %d were refused; want %d, %d and some", answered, waited, refused, want, all*int(maxDelay.Seconds()))
 	}
 	for n := range requestShareBurst {
-		if wait, ok := l.request(at(99), now); wait != 0 || !ok {
+		if wait, ok := l.request(o, at(99), now); wait != 0 || !ok {
 			t.Errorf("request %d of another address: wait %v, allowed %v; want 0, true", n, wait, ok)
 		}
 	}
-	if _, ok := l.request(addrKey{}, now); ok {
+	if _, ok := l.request(o, addrKey{}, now); ok {
 		t.Error("a request without an address is allowed, want it refused: it has no share")
 	}
 	// A request that was refused for all addresses costs its own address nothing.
@@ -139,7 +139,7 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 		t.Errorf("%v credits are left, want %d or more", v.requests.tokens, 1000*requestBurstSeconds-200)
 	}
 	now = now.Add(time.Second)
-	if wait, ok := l.request(at(0), now); wait != 0 || !ok {
+	if wait, ok := l.request(o, at(0), now); wait != 0 || !ok {
 		t.Errorf("a second later, an address of the flood: wait %v, allowed %v; want 0, true", wait, ok)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
@@ -50,12 +51,13 @@ type Options struct {
 	Metrics    *metrics.Set
 
 	Bounds
-	Origins         origin.List   // whose pages may connect, beside those of the request's own origin
-	MaxMessageBytes int           // longest message of a client
-	Heartbeat       time.Duration // between pings; two without an answer end the connection
-	WriteTimeout    time.Duration // a connection ends if its socket takes no byte for so long
-	RingMaxAge      time.Duration // how long beyond the window a chunk may wait for a full socket before the queue is dropped; 0: no limit
-	NotsentLowat    int           // bytes that the kernel may hold unsent; 0: its default
+	TrustedProxies  []netip.Prefix // may name the client of a request in X-Forwarded-For
+	Origins         origin.List    // whose pages may connect, beside those of the request's own origin
+	MaxMessageBytes int            // longest message of a client
+	Heartbeat       time.Duration  // between pings; two without an answer end the connection
+	WriteTimeout    time.Duration  // a connection ends if its socket takes no byte for so long
+	RingMaxAge      time.Duration  // how long beyond the window a chunk may wait for a full socket before the queue is dropped; 0: no limit
+	NotsentLowat    int            // bytes that the kernel may hold unsent; 0: its default
 	// Recognize reports whether the credential of a request was recently found good. It
 	// must be fast, and is called from any goroutine. nil: none is recognized.
 	Recognize func(*http.Request) bool

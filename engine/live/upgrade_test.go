@@ -43,7 +43,7 @@ func handshakeTo(path string, changes ...string) string {
 func TestUpgradeAccepts(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
 		su.live.Origins = origins(t, "Maps.test", "http://plain.test")
-		su.live.Limits.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+		su.live.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	})
 	for _, c := range []struct {
 		name, ask, sub string
@@ -91,7 +91,7 @@ func TestUpgradeAccepts(t *testing.T) {
 func TestUpgradeRefuses(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
 		su.live.Origins = origins(t, "maps.test")
-		su.live.Limits.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+		su.live.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	})
 	for _, c := range []struct {
 		name, ask string
