@@ -9,85 +9,28 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"pitwall/bench/internal/relay"
 )
 
-// proxy is between an engine and its Redis. It changes the replies to TIME, as if
-// the clock of the server were wrong, and passes everything else on.
-type proxy struct {
-	listener net.Listener
-	to       string // host:port of the server
-	wrong    func() time.Duration
-	ended    context.Context // ends all connections
-	end      context.CancelFunc
-	all      sync.WaitGroup
-}
-
-// newProxy listens on a free port. The caller closes it.
-func newProxy(to string, wrong func() time.Duration) (*proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen between the engine and Redis: %w", err)
-	}
-	y := &proxy{listener: l, to: to, wrong: wrong}
-	y.ended, y.end = context.WithCancel(context.Background())
-	y.all.Go(y.accept)
-	return y, nil
-}
-
-func (y *proxy) addr() string { return y.listener.Addr().String() }
-
-// close ends all connections and waits for their goroutines.
-func (y *proxy) close() error {
-	err := y.listener.Close()
-	y.end()
-	y.all.Wait()
-	return err
-}
-
-func (y *proxy) accept() {
-	for {
-		c, err := y.listener.Accept()
-		if err != nil {
-			return
+// newProxy starts a relay between an engine and its Redis at host:port. It changes the
+// replies to TIME, as if the clock of the server were wrong, and passes everything else
+// on. The caller closes it.
+func newProxy(to string, wrong func() time.Duration) (*relay.Relay, error) {
+	dial := func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", to) }
+	return relay.Start(dial, func(client io.Writer, server io.Reader) {
+		from := bufio.NewReader(server)
+		for {
+			b, err := value(from, nil)
+			if err != nil {
+				return
+			}
+			if _, err := client.Write(shift(b, wrong())); err != nil {
+				return
+			}
 		}
-		y.all.Go(func() { y.serve(c) })
-	}
-}
-
-// serve passes on the commands of one client and their replies. When either side
-// closes, both connections end.
-func (y *proxy) serve(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", y.to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	closeBoth := func() { client.Close(); server.Close() }
-	defer context.AfterFunc(y.ended, closeBoth)()
-	var commands sync.WaitGroup
-	commands.Go(func() {
-		_, _ = io.Copy(server, client)
-		closeBoth()
 	})
-	y.replies(bufio.NewReader(server), client)
-	closeBoth()
-	commands.Wait()
-}
-
-// replies passes replies on until there are no more.
-func (y *proxy) replies(from *bufio.Reader, to io.Writer) {
-	for {
-		b, err := value(from, nil)
-		if err != nil {
-			return
-		}
-		if _, err := to.Write(shift(b, y.wrong())); err != nil {
-			return
-		}
-	}
 }
 
 // shift changes a reply to TIME. It recognises it by its form: only that reply has two

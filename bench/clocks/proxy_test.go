@@ -23,7 +23,7 @@ func TestProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := net.Dial("tcp", y.addr())
+	c, err := net.Dial("tcp", y.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestProxy(t *testing.T) {
 	if times != 2 || !strings.HasPrefix(got[0], "%") || !strings.Contains(strings.Join(got, ""), ">2\r\n$10\r\ninvalidate") {
 		t.Errorf("%d times among %q", times, got)
 	}
-	if err := y.close(); err != nil {
+	if err := y.Close(); err != nil {
 		t.Error(err)
 	}
 	if _, err := c.Read(make([]byte, 1)); err == nil {

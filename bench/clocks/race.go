@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pitwall/bench/internal/pause"
+	"pitwall/bench/internal/relay"
 	"pitwall/bench/stack"
 )
 
@@ -22,7 +23,7 @@ type race struct {
 	opt        Options
 	server     server
 	stack      *stack.Stack
-	proxy      *proxy
+	proxy      *relay.Relay
 	streams    []*stream
 	devices    []*device
 	byName     map[string]*device
@@ -85,7 +86,7 @@ func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
 		}
 	}
 	r.change(func(s *state) { s.start = time.Now() })
-	e, err := r.stack.Add(ctx, append([]string{"--redis-url=redis://" + r.proxy.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
+	e, err := r.stack.Add(ctx, append([]string{"--redis-url=redis://" + r.proxy.Addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
 	if err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
@@ -211,7 +212,7 @@ func (r *race) close() error {
 		errs = append(errs, r.stack.Close())
 	}
 	if r.proxy != nil {
-		errs = append(errs, r.proxy.close())
+		errs = append(errs, r.proxy.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"pitwall/bench/baseline"
-	"pitwall/bench/internal/tunnel"
+	"pitwall/bench/internal/relay"
 	"pitwall/engine/e2e/servers"
 )
 
@@ -52,7 +52,7 @@ type Stack struct {
 	starts   int    // of engines so far
 	redis    *servers.Redis
 	postgres *servers.Cluster
-	tunnel   *tunnel.Tunnel // to an installation at wss://; nil for none
+	relay    *relay.Relay // to an installation at wss://; nil for none
 }
 
 // Start builds and starts everything. After an error, or if ctx ends, it stops what
@@ -241,8 +241,8 @@ func (s *Stack) Close() error {
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.Remove())
 	}
-	if s.tunnel != nil {
-		s.tunnel.Close()
+	if s.relay != nil {
+		errs = append(errs, s.relay.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.Dir))...)
 }

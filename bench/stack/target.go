@@ -8,9 +8,10 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"time"
 
 	"pitwall/bench/internal/gauge"
-	"pitwall/bench/internal/tunnel"
+	"pitwall/bench/internal/relay"
 )
 
 // Target is an installation that runs already.
@@ -44,15 +45,34 @@ func Running(ctx context.Context, t Target) (*Stack, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.tunnel, err = tunnel.Start(ctx, addr, &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}}); err != nil {
+		if s.relay, err = relayTLS(ctx, addr, &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}}); err != nil {
 			return nil, fmt.Errorf("--target: %w", err)
 		}
-		addr = s.tunnel.Addr()
+		addr = s.relay.Addr()
 	case u.Port() == "":
 		addr = net.JoinHostPort(u.Hostname(), "80")
 	}
 	s.Engines = []*Engine{{Addr: addr, Path: u.RequestURI(), Ops: t.Ops, PID: t.PID}}
 	return s, nil
+}
+
+// dialTimeout bounds a connection over TLS, with the handshake.
+const dialTimeout = 30 * time.Second
+
+// relayTLS relays connections to addr over TLS. It connects once, so that a wrong
+// certificate is an error here.
+func relayTLS(ctx context.Context, addr string, config *tls.Config) (*relay.Relay, error) {
+	dial := func(ctx context.Context) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", addr)
+	}
+	c, err := dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s over TLS: %w", addr, err)
+	}
+	c.Close()
+	return relay.Start(dial, nil)
 }
 
 // roots are the certificates of CA, nil for those of the system.
