@@ -15,8 +15,8 @@ import (
 	"pitwall/bench/stack"
 )
 
-// An installation behind TLS that wants tokens is measured: with one token for all, and
-// with those that a command prints.
+// An installation with TLS and AUTH_MODE=jwt can be measured, with one token for all
+// spectators and with tokens that a command prints.
 func TestTargetOverTLSWithTokens(t *testing.T) {
 	sizes := []string{"stadium", "--connections=10", "--devices=20", "--rate=100", "--duration=1s", "--warmup=200ms", "--connect=50ms"}
 	tokens, err := attack.NewTokens()

@@ -25,8 +25,8 @@ type Arrivals struct {
 	Difference time.Duration
 }
 
-// setBack is how far back entries of a stream must lie, behind what was read of it, for
-// the server's clock to have been set back.
+// setBack is how much older than the last entry a new entry has to be before the server's
+// clock counts as set back.
 const setBack = 5 * time.Second
 
 // arrivals follows the streams of a feed. Any goroutine may use it.

@@ -14,10 +14,9 @@ func entriesAt(ms ...uint64) (list []redis.Entry) {
 	return list
 }
 
-// The arrivals of a feed are those of the stream that is furthest behind. An empty stream
-// has nothing older than what was read of another one before it was found empty. A
-// server that restarts, or whose clock is set back, is counted, and so is a warm start
-// that was cut short.
+// A feed has come as far as its slowest stream. A stream that was found empty has come as
+// far as any stream had when the read began. A restarted server, a clock that was set back
+// and a warm start that was cut short are reported.
 func TestArrivals(t *testing.T) {
 	a := &arrivals{through: map[string]int64{}, servers: map[string]string{}}
 	f := &Feed{}

@@ -30,9 +30,9 @@ type Arrivals struct {
 	Difference int64
 }
 
-// resumeMargin (in Server.margin except in tests) is how much earlier than its cursor a client is resumed. It covers what
-// may be lost after a cursor was written (a queue is dropped when it is older than
-// RingMaxAge), and the differences of the clocks.
+// resumeMargin is how long before its cursor the changes begin that a resumed client
+// gets. It covers what may be lost after a cursor was written (a queue is dropped when it
+// is older than RingMaxAge), and the differences of the clocks. Tests change Server.margin.
 const resumeMargin = 10 * time.Second
 
 // cursorEvery is how often the cursor advances.
@@ -173,8 +173,8 @@ func (srv *Server) boundedQueues() bool {
 	return srv.opts.RingMaxAge > 0 && srv.opts.RingMaxAge+longest+time.Second <= srv.margin
 }
 
-// resumesFrom is the second from which on a client with that cursor lacks something of t.
-// It is 0 if the client has to get a whole snapshot.
+// resumesFrom returns the first second for which a client with that cursor may lack
+// changes of t. It is 0 if the client needs a whole snapshot.
 func (s *session) resumesFrom(text string, t *shard.Topic) int64 {
 	now := s.srv.cursors.now.Load()
 	c, ok := parseCursor(text, t.Event())

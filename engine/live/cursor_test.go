@@ -145,10 +145,10 @@ func TestUselessCursorsBringWholeSnapshots(t *testing.T) {
 	}
 }
 
-// A cursor does not promise more than was sent: it stands still while the sources cannot
-// be followed or a shard has something to take in, there is none while a position from
-// the future is shown or while the connection is behind, and it is as old as the interval
-// of the subscription.
+// A cursor does not promise more than was sent. It does not advance while the sources
+// cannot be followed, or while a shard has a batch to take in. There is no cursor while a
+// position with a future time is shown, or while the connection lags. The interval of a
+// subscription makes its cursors that much older.
 func TestCursorsPromiseNoMoreThanWasSent(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.RingMaxAge = time.Second })

@@ -55,7 +55,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) start(name string, redis *testenv.RedisServer, flags ...string) {
 	r.t.Helper()
 	r.stack.RedisURL = redis.URL()
-	p := &process{r: r, name: name, http: r.freeAddr(), ops: r.freeAddr()}
+	p := &process{r: r, name: name, http: e2etest.FreeAddr(r.t), ops: e2etest.FreeAddr(r.t)}
 	p.command = slices.Concat([]string{r.program, "serve"}, r.stack.Flags("--http-addr="+p.http, "--ops-addr="+p.ops), flags)
 	if r.limit > 0 {
 		p.command = slices.Concat([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$@"`, r.limit), "sh"}, p.command)
@@ -63,16 +63,6 @@ func (r *rig) start(name string, redis *testenv.RedisServer, flags ...string) {
 	r.processes[name] = p
 	r.t.Cleanup(p.kill)
 	p.run()
-}
-
-// freeAddr returns an address that is free now.
-func (r *rig) freeAddr() (addr string) {
-	r.t.Helper()
-	err := servers.OnFreePort(func(port int) error { addr = fmt.Sprintf("127.0.0.1:%d", port); return nil })
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return addr
 }
 
 func (p *process) run() {

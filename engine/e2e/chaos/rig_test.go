@@ -41,7 +41,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	s := e2etest.NewStack(t, devices)
-	r := &rig{t: t, s: s, program: e2etest.Build(t, "cmd/pitwall"), http: freeAddr(t), ops: freeAddr(t), newest: map[string]int64{}}
+	r := &rig{t: t, s: s, program: e2etest.Build(t, "cmd/pitwall"), http: e2etest.FreeAddr(t), ops: e2etest.FreeAddr(t), newest: map[string]int64{}}
 	r.redis, r.database, r.front = s.ProxyRedis(), s.ProxyDatabase(), testenv.Proxy(t, r.http)
 	r.all = []*testenv.TCPProxy{r.redis, r.database, r.front}
 	r.start()
@@ -56,16 +56,6 @@ func newRig(t *testing.T) *rig {
 	run.Go(func() { r.publish(end) })
 	t.Cleanup(func() { close(end); run.Wait() })
 	return r
-}
-
-// freeAddr returns an address that is free now.
-func freeAddr(t *testing.T) (addr string) {
-	t.Helper()
-	err := servers.OnFreePort(func(port int) error { addr = fmt.Sprintf("127.0.0.1:%d", port); return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }
 
 // start starts the process, and does not wait for it.

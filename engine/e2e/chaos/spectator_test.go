@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	topic = "event:" + e2etest.Event
 	// silence is how long a spectator waits for a frame before it connects again. It
 	// pings more often than that.
 	silence  = 4 * time.Second
@@ -67,7 +66,7 @@ func (s *spectator) connect(end <-chan struct{}) (again bool) {
 	pause := time.After(pingTime / 10)
 	if err == nil {
 		s.show(order)
-		_ = client.Send(`{"type":"subscribe","id":"1","topic":"` + topic + `"` + s.extra + `}`)
+		_ = client.Send(`{"type":"subscribe","id":"1","topic":"` + e2etest.Topic + `"` + s.extra + `}`)
 		s.follow(client, frames, ended, end)
 		client.Cut()
 		s.show(nil)
@@ -115,7 +114,7 @@ func (s *spectator) follow(client *e2etest.Client, frames, ended, end <-chan str
 func (s *spectator) sees(newest map[string]int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.order != nil && s.order.Differs(topic, newest) == 0
+	return s.order != nil && s.order.Differs(e2etest.Topic, newest) == 0
 }
 
 // away reports whether the spectator has no connection.

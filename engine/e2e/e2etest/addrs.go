@@ -116,3 +116,13 @@ func (a Addrs) Well(t testing.TB) bool {
 	}
 	return status == http.StatusOK
 }
+
+// FreeAddr returns an address of this machine that is free now.
+func FreeAddr(t testing.TB) (addr string) {
+	t.Helper()
+	err := servers.OnFreePort(func(port int) error { addr = fmt.Sprintf("127.0.0.1:%d", port); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}

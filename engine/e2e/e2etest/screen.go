@@ -27,8 +27,8 @@ type Screen struct {
 	ending  error           // why the connection has ended; nil while it is open
 }
 
-// topic is that of Event.
-const topic = "event:" + Event
+// Topic is that of Event.
+const Topic = "event:" + Event
 
 // Watch connects a spectator to the event and waits until its snapshot is
 // complete. query is that of /live; extra goes into the subscribe request.
@@ -40,7 +40,7 @@ func (s *Stack) Watch(addr, name, query, extra string) *Screen {
 		s.T.Fatal(err)
 	}
 	s.T.Cleanup(w.Close)
-	if err := w.client.Send(fmt.Sprintf(`{"type":"subscribe","id":"1","topic":"%s"%s}`, topic, extra)); err != nil {
+	if err := w.client.Send(fmt.Sprintf(`{"type":"subscribe","id":"1","topic":"%s"%s}`, Topic, extra)); err != nil {
 		s.T.Fatal(err)
 	}
 	s.Eventually("the snapshot of "+name, func() bool {
@@ -131,7 +131,7 @@ func (w *Screen) Unseen(names []string) (n int) {
 func (w *Screen) differs(newest map[string]int64) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.order.Differs(topic, newest)
+	return w.order.Differs(Topic, newest)
 }
 
 // Counts returns how many live positions and how many lagged snapshots have come.

@@ -130,8 +130,8 @@ func (c *crash) round(i int) {
 	c.first = c.start([]string{"one", "three"}[c.random.IntN(2)])
 }
 
-// stopSecond stops the second process cleanly, once it has recovered from the faults
-// before: one that stops while it waits to try again says that it left entries behind.
+// stopSecond stops the second process cleanly. It waits until the process has recovered:
+// a process that is stopped during a back-off fails, because entries stay pending.
 func (c *crash) stopSecond() {
 	c.T.Helper()
 	c.Eventually("the second process to recover", func() bool { return c.second.Well(c.T) })

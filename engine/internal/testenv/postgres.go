@@ -49,9 +49,9 @@ func NewDatabase(t testing.TB) string {
 	return newDatabase(t, "template0")
 }
 
-// CopyDatabase is NewDatabase with a copy of a template, which prepare fills when it is
-// first needed. It saves the cost of filling each database anew. prepare must not leave
-// clients connected. One name stands for one content.
+// CopyDatabase creates a database like NewDatabase, as a copy of the template with that
+// name. prepare fills the template once per test binary, which is cheaper than filling
+// every database. It must close its connections. Use another name for other contents.
 func CopyDatabase(t testing.TB, name string, prepare func(url string)) string {
 	t.Helper()
 	s := Postgres(t)
