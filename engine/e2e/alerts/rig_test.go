@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -67,14 +64,7 @@ func (r *rig) start(name string, redis *testenv.RedisServer, flags ...string) {
 
 func (p *process) run() {
 	p.r.t.Helper()
-	cmd := exec.Command(p.command[0], p.command[1:]...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	cmd.Dir = p.r.t.TempDir()
-	proc, err := servers.StartProcess(cmd, filepath.Join(cmd.Dir, "output"), syscall.SIGKILL)
-	if err != nil {
-		p.r.t.Fatal(err)
-	}
-	p.proc = proc
+	p.proc = e2etest.StartProgram(p.r.t, nil, p.command[0], p.command[1:]...)
 }
 
 func (p *process) kill() {

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -23,7 +20,8 @@ const devices = 10
 // rig is an installation: Redis, PostgreSQL and a process of the real program, with a
 // proxy on each way, a publisher, and spectators.
 type rig struct {
-	t          *testing.T
+	t          *testing.T // of the present fault
+	root       *testing.T
 	s          *e2etest.Stack
 	program    string
 	http, ops  string // of the process, the same after a restart
@@ -41,7 +39,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	s := e2etest.NewStack(t, devices)
-	r := &rig{t: t, s: s, program: e2etest.Build(t, "cmd/pitwall"), http: e2etest.FreeAddr(t), ops: e2etest.FreeAddr(t), newest: map[string]int64{}}
+	r := &rig{t: t, root: t, s: s, program: e2etest.Build(t, "cmd/pitwall"), http: e2etest.FreeAddr(t), ops: e2etest.FreeAddr(t), newest: map[string]int64{}}
 	r.redis, r.database, r.front = s.ProxyRedis(), s.ProxyDatabase(), testenv.Proxy(t, r.http)
 	r.all = []*testenv.TCPProxy{r.redis, r.database, r.front}
 	r.start()
@@ -61,13 +59,7 @@ func newRig(t *testing.T) *rig {
 // start starts the process, and does not wait for it.
 func (r *rig) start() {
 	r.t.Helper()
-	cmd := exec.Command(r.program, append([]string{"serve"}, r.s.Flags("--http-addr="+r.http, "--ops-addr="+r.ops, "--instance-id=chaos")...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	cmd.Dir = r.t.TempDir()
-	var err error
-	if r.proc, err = servers.StartProcess(cmd, filepath.Join(cmd.Dir, "output"), syscall.SIGKILL); err != nil {
-		r.t.Fatal(err)
-	}
+	r.proc = e2etest.StartProgram(r.root, nil, r.program, append([]string{"serve"}, r.s.Flags("--http-addr="+r.http, "--ops-addr="+r.ops, "--instance-id=chaos")...)...)
 }
 
 func (r *rig) kill() {

@@ -1,9 +1,6 @@
 package faults
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,14 +43,7 @@ type process struct {
 // with the test, and with the test binary.
 func runProgram(t testing.TB, bin string, env []string, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(bin, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
-	cmd.Dir = t.TempDir()
-	proc, err := servers.StartProcess(cmd, filepath.Join(t.TempDir(), "output"), syscall.SIGKILL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t: t, proc: proc}
+	p := &process{t: t, proc: e2etest.StartProgram(t, env, bin, args...)}
 	t.Cleanup(p.kill)
 	return p
 }
